@@ -1,0 +1,72 @@
+# What one does with this repository. Each target is a line or two of cargo, so nobody needs make: read them, run them.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+# Cargo uses every core by itself; the order of the targets is meant.
+.NOTPARALLEL:
+START := $(shell date +%s)
+
+# A Rust that was installed in this very shell is not in its PATH yet.
+export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
+
+CARGO ?= cargo
+# Cargo.lock decides the versions; a change of it is a change to commit.
+LOCKED ?= --locked
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+# Arguments of the service: make run ARGS='--listen 0.0.0.0:8420'
+ARGS ?=
+
+.PHONY: help
+help: ## Say what there is (this)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  ARGS='...'       arguments of the service: make run ARGS='--listen 0.0.0.0:8420'"
+
+.PHONY: run
+run: build ## Install what is missing, build, and run the service here until Ctrl-C
+	exec $(TARGET_DIR)/release/milepost serve $(ARGS)
+
+.PHONY: build
+build: deps ## Build the release binary, target/release/milepost
+	$(CARGO) build $(LOCKED) --release -p milepost-cli
+
+# The cheap ones first. The tests of the whole system start the binary that is built here.
+.PHONY: test
+test: deps-test fmt-check lint packaging ## Install what the tests need, and run all checks and tests: what CI runs
+	$(CARGO) build $(LOCKED) --workspace --bins
+	$(CARGO) test $(LOCKED) --workspace
+	@echo "All checks and tests passed, in $$(($$(date +%s) - $(START))) s."
+
+.PHONY: deps
+deps: ## Install what building and running need, where it is missing
+	@scripts/deps.sh run
+
+.PHONY: deps-test
+deps-test: ## Install what the tests need, where it is missing
+	@scripts/deps.sh test
+
+.PHONY: fmt
+fmt: ## Format the Rust code
+	$(CARGO) fmt --all
+
+.PHONY: fmt-check
+fmt-check:
+	$(CARGO) fmt --all --check
+
+.PHONY: lint
+lint: ## Run clippy over everything; a warning is an error
+	$(CARGO) clippy $(LOCKED) --workspace --all-targets -- -D warnings
+
+.PHONY: packaging
+packaging: ## Check the shell scripts, the container files and the licences of the dependencies
+	tests/packaging/check.sh
+
+.PHONY: openapi
+openapi: ## Write openapi/milepost.json anew from the code
+	$(CARGO) run $(LOCKED) --quiet -p milepost-cli -- openapi > openapi/milepost.json.tmp || { rm -f openapi/milepost.json.tmp; exit 1; }
+	test -s openapi/milepost.json.tmp || { rm -f openapi/milepost.json.tmp; exit 1; }
+	mv openapi/milepost.json.tmp openapi/milepost.json
+
+.PHONY: clean
+clean: ## Remove everything that was built
+	$(CARGO) clean

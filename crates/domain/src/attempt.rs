@@ -1,0 +1,37 @@
+//! Tells a machine that boots its installer again from one that merely repeats itself.
+//!
+//! The rule it protects: a new attempt is the re-entry of the installer's first phase after
+//! something later was seen, never the mere repetition of a name: a healthy Ubuntu install starts
+//! one and the same step thirteen times, and PXE boots often come in twos.
+
+use crate::{
+    Plan, RunState,
+    build::Course,
+    report::{Meaning, Report},
+};
+
+/// Whether `report` shows that the machine has booted its installer again.
+///
+/// Where both the kernel's boot id of the attempt and the report's are known they decide, because
+/// they are proof.
+#[must_use]
+pub fn begins_again(plan: &Plan, course: &Course, report: &Report) -> bool {
+    let Some(step) = plan.get(&report.label).filter(|step| step.entry) else {
+        return false;
+    };
+    let Some(seen) = course.runs_now().find(|run| run.label == report.label) else {
+        return false;
+    };
+    // The same step twice in a row is a repetition, however late the first one came.
+    let went_on = course.current.as_ref() != Some(&report.label)
+        && course.runs_now().any(|run| run.priority.is_some_and(|priority| priority > step.priority));
+    if let (Some(before), Some(now)) = (&course.boot_id, &report.boot_id) {
+        return before != now && went_on;
+    }
+    match report.meaning() {
+        Meaning::Failed => false,
+        Meaning::Started => went_on,
+        // The end of a step that was started, or whose end was only inferred, is no new beginning.
+        Meaning::Done => went_on && seen.state == RunState::Done && !seen.inferred,
+    }
+}

@@ -1,0 +1,33 @@
+//! The words and the rules of Milepost, as pure functions over plain values.
+//!
+//! The rule it protects: everything that decides what a build is, how far it is and what a report
+//! changes stands here once, and depends on nothing but its arguments: no I/O, no clock, no SQL,
+//! no HTTP. `now` and identifiers are parameters.
+
+pub mod attempt;
+pub mod build;
+pub mod host;
+pub mod id;
+pub mod log;
+pub mod percent;
+pub mod plan;
+pub mod progress;
+pub mod registry;
+pub mod report;
+// pub mod search;
+pub mod state;
+pub mod text;
+
+pub use build::{Build, StepRun};
+pub use host::{Host, HostFacts};
+pub use id::{BuildId, HostId, Id, ReportId};
+pub use log::Log;
+pub use percent::Percent;
+pub use plan::{Plan, PlannedStep};
+pub use progress::Progress;
+pub use report::Report;
+pub use state::{RunState, State, Status, StepState};
+pub use text::{Label, Message, Name};
+
+/// A point in time, UTC. The only time type of the crate.
+pub type Time = chrono::DateTime<chrono::Utc>;

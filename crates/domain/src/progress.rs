@@ -1,0 +1,292 @@
+//! How far a build is and what needs a person: a pure function of the build and *now*.
+//!
+//! The rule it protects: nothing needs to run for progress to be right or a silence to be seen;
+//! the percentage never falls within an attempt and is 100 only when the build is completed.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    Build, Label, Name, Percent, Plan, PlannedStep, RunState, State, StepRun, StepState, Time, build::Course,
+};
+
+/// The most that a running step counts by its clock alone, in basis points of its weight.
+const BY_CLOCK_MAX: Percent = match Percent::from_basis_points(9_500) {
+    Some(percent) => percent,
+    None => Percent::ZERO,
+};
+/// A silence is not called one before this many seconds, whatever a step's own limit: firmware of
+/// large servers alone takes that long.
+const SILENCE_MIN_SECONDS: u32 = 900;
+
+/// How far one build is, at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// The state.
+    pub state: State,
+    /// Whole percent; absent when there is no basis for one.
+    pub percent: Option<u8>,
+    /// The step that a person would name: the running one, the failed one, or the last.
+    pub current_step: Option<StepProgress>,
+    /// Expected and reported steps of the current attempt, in their order.
+    pub steps: Vec<StepProgress>,
+    /// What needs a person.
+    pub signals: Vec<Signal>,
+    /// Seconds since the build was opened, up to its end.
+    pub elapsed_seconds: u64,
+}
+
+/// How one step stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StepProgress {
+    /// The stable key of the step.
+    #[schema(value_type = String, example = "packages")]
+    pub label: Label,
+    /// What people call it.
+    #[schema(value_type = String, example = "Package installation")]
+    pub name: Name,
+    /// Its order; absent for an unknown step that came without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i32>,
+    /// How it stands.
+    pub state: StepState,
+    /// Whole percent of the step, where it was reported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 100)]
+    pub percentage: Option<u8>,
+    /// When it was started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it was done or failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<DateTime<Utc>>,
+    /// How long it took, or has taken so far.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_seconds: Option<u64>,
+    /// How often it was started in this attempt; 0 when it was not reported.
+    pub attempts: u32,
+    /// The last message of the step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// What needs a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SignalKind {
+    /// Nothing was heard for longer than the step may be silent.
+    Stalled,
+    /// Reports were refused because their step is unknown.
+    RejectedReports,
+}
+
+/// Something derived that needs a person; it clears itself when its reason is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Signal {
+    /// Which kind; more kinds will come, so treat an unknown one as text to show.
+    pub kind: SignalKind,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// A sentence: what was expected and what came.
+    pub detail: String,
+}
+
+impl Progress {
+    /// How far `build` is at `now`.
+    #[must_use]
+    pub fn of(build: &Build, now: Time) -> Self {
+        let course = &build.course;
+        let until = course.until(now);
+        let steps = steps(&build.plan, course, until);
+        Self {
+            state: course.state,
+            percent: course.percent(&build.plan, now).map(Percent::whole),
+            current_step: current(course, &steps),
+            signals: signals(build, now),
+            steps,
+            elapsed_seconds: seconds_between(build.started_at, until),
+        }
+    }
+}
+
+impl Course {
+    /// The moment up to which time counts for this build.
+    fn until(&self, now: Time) -> Time {
+        let last = self.last_report_at.max(self.installed_at);
+        let end = match self.state {
+            State::Pending | State::Running => self.ended_at,
+            State::Failed | State::Installed => last.or(self.ended_at),
+            State::Completed | State::Canceled | State::Superseded | State::Expired => self.ended_at,
+        };
+        end.unwrap_or(now)
+    }
+
+    /// How far the build is at `now`; `None` when nothing is expected and nothing was reported.
+    #[must_use]
+    pub fn percent(&self, plan: &Plan, now: Time) -> Option<Percent> {
+        if self.state == State::Completed {
+            return Some(Percent::FULL);
+        }
+        let computed = if plan.is_empty() { self.reported? } else { self.weighed(plan, self.until(now)) };
+        Some(computed.max(self.floor).min(Percent::NEARLY))
+    }
+
+    /// Finished weight and the running steps' share of theirs, over the weight of all that is
+    /// expected.
+    fn weighed(&self, plan: &Plan, until: Time) -> Percent {
+        // A thousandth of a second is fine enough for a share of a week.
+        let weight = |step: &PlannedStep| u64::from(step.weight_seconds).max(1) * 1000;
+        let furthest = self.furthest();
+        let done: u64 = plan
+            .steps()
+            .iter()
+            .map(|step| match self.runs_now().find(|run| run.label == step.label) {
+                Some(run) if run.state == RunState::Done => weight(step),
+                Some(run) => run.share(weight(step), until),
+                None if Some(step.priority) < furthest => weight(step),
+                None => 0,
+            })
+            .sum();
+        Percent::of(done, plan.steps().iter().map(weight).sum())
+    }
+
+    /// The order of the furthest step that was reported in this attempt.
+    fn furthest(&self) -> Option<i32> {
+        self.runs_now().filter_map(|run| run.priority).max()
+    }
+}
+
+impl StepRun {
+    /// What a step that is not done counts of its weight (milliseconds).
+    fn share(&self, weight: u64, until: Time) -> u64 {
+        if let Some(percentage) = self.percentage {
+            return percentage.share_of(weight);
+        }
+        let spent = self.finished_at.unwrap_or(until) - self.started_at;
+        let spent = u64::try_from(spent.num_milliseconds()).unwrap_or(0);
+        spent.min(BY_CLOCK_MAX.share_of(weight))
+    }
+
+    fn progress(&self, until: Time) -> StepProgress {
+        StepProgress {
+            label: self.label.clone(),
+            name: self.name.clone().unwrap_or_else(|| name_of(&self.label)),
+            priority: self.priority,
+            state: self.state.into(),
+            percentage: self.percentage.map(Percent::whole),
+            started_at: Some(self.started_at),
+            finished_at: self.finished_at,
+            duration_seconds: Some(seconds_between(self.started_at, self.finished_at.unwrap_or(until))),
+            attempts: self.attempts,
+            message: self.message.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+/// An unknown step that came without a name is called by its label.
+fn name_of(label: &Label) -> Name {
+    Name::from(label.clone())
+}
+
+fn seconds_between(from: Time, to: Time) -> u64 {
+    u64::try_from((to - from).num_seconds()).unwrap_or(0)
+}
+
+fn steps(plan: &Plan, course: &Course, until: Time) -> Vec<StepProgress> {
+    let furthest = course.furthest();
+    let expected = plan.steps().iter().map(|step| {
+        let run = course.runs_now().find(|run| run.label == step.label);
+        run.map_or_else(
+            || StepProgress {
+                label: step.label.clone(),
+                name: step.name.clone(),
+                priority: Some(step.priority),
+                state: if Some(step.priority) < furthest || course.state == State::Completed {
+                    StepState::Skipped
+                } else {
+                    StepState::Pending
+                },
+                percentage: None,
+                started_at: None,
+                finished_at: None,
+                duration_seconds: None,
+                attempts: 0,
+                message: None,
+            },
+            |run| run.progress(until),
+        )
+    });
+    let others =
+        course.runs_now().filter(|run| plan.get(&run.label).is_none()).map(|run| run.progress(until));
+    let mut steps: Vec<StepProgress> = expected.chain(others).collect();
+    // Stable: those without a priority keep the order in which they came, at the end.
+    steps.sort_by_key(|step| (step.priority.is_none(), step.priority));
+    steps
+}
+
+fn current(course: &Course, steps: &[StepProgress]) -> Option<StepProgress> {
+    let latest_in = |state: StepState| {
+        steps
+            .iter()
+            .filter(|step| step.state == state)
+            .max_by_key(|step| step.finished_at.max(step.started_at))
+    };
+    let last = || steps.iter().find(|step| Some(&step.label) == course.current.as_ref());
+    match course.state {
+        State::Failed => latest_in(StepState::Failed).or_else(last),
+        _ => latest_in(StepState::Running).or_else(last),
+    }
+    .cloned()
+}
+
+fn signals(build: &Build, now: Time) -> Vec<Signal> {
+    stalled(build, now).into_iter().chain(rejected(build)).collect()
+}
+
+fn rejected(build: &Build) -> Option<Signal> {
+    let (label, at) = build.rejections.last.as_ref()?;
+    let count = build.rejections.count;
+    let reports = if count == 1 { "1 report was".to_owned() } else { format!("{count} reports were") };
+    Some(Signal {
+        kind: SignalKind::RejectedReports,
+        since: *at,
+        detail: format!(
+            "{reports} refused because the step is not registered, last '{label}'; register it or make the workflow loose"
+        ),
+    })
+}
+
+/// Silence for longer than the step at work, or the next one that is expected, may be silent.
+fn stalled(build: &Build, now: Time) -> Option<Signal> {
+    let course = &build.course;
+    if !course.state.is_moving() || course.closed_at.is_some() {
+        return None;
+    }
+    let since = course.last_report_at.unwrap_or(build.started_at);
+    let silence = seconds_between(since, now);
+    let plan = &build.plan;
+    let at_work = course.current.as_ref().and_then(|label| plan.get(label));
+    let next = plan.steps().iter().find(|step| !step.optional && Some(step.priority) > course.furthest());
+    let limit = [at_work, next]
+        .into_iter()
+        .flatten()
+        .map(|step| step.timeout_seconds)
+        .max()
+        .unwrap_or(0)
+        .max(SILENCE_MIN_SECONDS);
+    if silence <= u64::from(limit) {
+        return None;
+    }
+    let after = at_work.map_or_else(|| "the build was opened".to_owned(), |step| format!("'{}'", step.name));
+    let expected = next.map_or_else(String::new, |step| format!("; '{}' was expected next", step.name));
+    Some(Signal {
+        kind: SignalKind::Stalled,
+        since,
+        detail: format!(
+            "no report for {} min after {after} (limit {} min){expected}",
+            silence / 60,
+            limit / 60
+        ),
+    })
+}
