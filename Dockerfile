@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # The image of Milepost: one binary and what it links to. Needs BuildKit, for the cache mounts.
 #
 #   docker build -t milepost .
@@ -7,7 +6,6 @@
 # There is no PostgreSQL server inside, so DATABASE_URL has to be given; docker-compose.yml brings both.
 
 FROM rust:1-slim-bookworm AS build
-SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 # Versions of Debian's packages are those of the release; a pin would break with the next security update.
 # hadolint ignore=DL3008
 RUN apt-get update \
@@ -37,7 +35,7 @@ COPY --from=build /out/milepost /usr/local/bin/milepost
 COPY LICENSE /usr/share/doc/milepost/LICENSE
 # The data directory is $XDG_DATA_HOME/milepost: the volume, for the service and for `docker exec ... milepost status`.
 ENV XDG_DATA_HOME=/var/lib
-# As numbers, so that a cluster that refuses root can tell that this is not root.
+# As numbers: Kubernetes (runAsNonRoot) cannot tell from a name that it is not root.
 USER 10001:10001
 WORKDIR /var/lib/milepost
 VOLUME /var/lib/milepost

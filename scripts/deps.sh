@@ -55,12 +55,13 @@ has_libpq() {
     has pg_config && [ -e "$(pg_config --includedir)/libpq-fe.h" ]
 }
 
-# Debian keeps the server's programs out of PATH, so that several versions can live together.
+# Debian keeps the server's programs out of PATH, so that several versions can live together. The places are those where
+# the service looks (crates/cluster/src/binaries.rs).
 has_postgresql() {
     if has postgres && has initdb; then
         return 0
     fi
-    for dir in /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /usr/local/pgsql/bin; do
+    for dir in ${MILEPOST_PG_BIN:+"$MILEPOST_PG_BIN"} /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /usr/bin; do
         if [ -x "$dir/postgres" ] && [ -x "$dir/initdb" ]; then
             return 0
         fi

@@ -1,1 +1,23 @@
-//! Placeholder.
+//! Everything of Milepost that knows HTTP.
+//!
+//! The rule it protects: installers are answered quickly and finally, programs precisely; the
+//! routes, the document that describes them and the looks of an error each stand in one place.
+
+pub mod auth;
+mod body;
+mod clock;
+mod db;
+mod envelope;
+mod openapi;
+mod page;
+pub mod problem;
+mod routes;
+mod serve;
+mod view;
+
+pub use auth::{Scope, Secret, WeakSecret};
+pub use openapi::{document, document_text};
+pub use serve::{App, Running, Settings, serve};
+
+/// The version of the API: the part of the document's version that clients rely on.
+pub const API_VERSION: &str = "2.0.0";

@@ -14,7 +14,7 @@ pub mod plan;
 pub mod progress;
 pub mod registry;
 pub mod report;
-// pub mod search;
+pub mod search;
 pub mod state;
 pub mod text;
 

@@ -79,6 +79,12 @@ impl Label {
         (!label.is_empty()).then(|| Self(label.to_owned()))
     }
 
+    /// The label of Foreman's `built`.
+    #[must_use]
+    pub fn built() -> Self {
+        Self(Self::BUILT.to_owned())
+    }
+
     /// The label as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -1,0 +1,89 @@
+//! Reading a JSON request body under `/api`.
+//!
+//! The rule it protects: what cannot be read answers 400, what can be read but breaks a rule 422
+//! with a pointer to it, another media type 415; unknown members are ignored.
+
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload, web};
+use futures::FutureExt as _;
+use serde::de::DeserializeOwned;
+
+use crate::{
+    auth::Extracted,
+    envelope,
+    problem::{Code, FieldError, Problem},
+};
+
+/// The largest request body, in bytes.
+pub(crate) const BODY_MAX: usize = 1024 * 1024;
+
+/// A JSON body of type `T`.
+#[derive(Debug)]
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
+    type Error = Problem;
+    type Future = Extracted<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let json = request.content_type().eq_ignore_ascii_case("application/json");
+        let bytes = bytes(request, payload);
+        async move {
+            if !json {
+                let detail = "send the body as JSON with `Content-Type: application/json`";
+                return Err(Problem::new(Code::UnsupportedMediaType, detail));
+            }
+            parse(&bytes.await?).map(Self)
+        }
+        .boxed_local()
+    }
+}
+
+/// The whole body, or that it is too large.
+pub(crate) fn bytes(request: &HttpRequest, payload: &mut Payload) -> Extracted<web::Bytes> {
+    let bytes = web::Bytes::from_request(request, payload);
+    async move {
+        bytes.await.map_err(|error| {
+            if error.as_response_error().status_code() == actix_web::http::StatusCode::PAYLOAD_TOO_LARGE {
+                envelope::too_large()
+            } else {
+                Problem::new(Code::MalformedRequest, format!("the body did not arrive whole: {error}"))
+            }
+        })
+    }
+    .boxed_local()
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let pointer = pointer(error.path());
+        let inner = error.into_inner();
+        match inner.classify() {
+            serde_json::error::Category::Data => {
+                let detail = without_place(&inner.to_string());
+                Problem::invalid(vec![FieldError { pointer, detail, position: None }])
+            }
+            _ => Problem::new(Code::MalformedRequest, format!("the body is not JSON: {inner}")),
+        }
+    })
+}
+
+/// A JSON pointer (RFC 6901); `/` for the whole body.
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let parts: Vec<String> = path
+        .iter()
+        .map(|segment| match segment {
+            Segment::Seq { index } => index.to_string(),
+            Segment::Map { key } => key.replace('~', "~0").replace('/', "~1"),
+            Segment::Enum { variant } => variant.clone(),
+            Segment::Unknown => "?".to_owned(),
+        })
+        .collect();
+    format!("/{}", parts.join("/"))
+}
+
+/// serde's sentence without the line and column, which say little once the field is named.
+fn without_place(sentence: &str) -> String {
+    sentence.split_once(" at line ").map_or(sentence, |(before, _)| before).to_owned()
+}

@@ -1,0 +1,128 @@
+//! What surrounds every request: its id, its line in the log, and the looks of its problems.
+//!
+//! The rule it protects: a log line names the route's pattern, never the path or the query, so no
+//! token can get into it; a problem is logged once, here.
+
+use actix_web::{
+    Error, HttpRequest, HttpResponse,
+    body::{BoxBody, EitherBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::header::{self, HeaderName, HeaderValue},
+    middleware::Next,
+};
+
+use crate::{
+    clock,
+    problem::{Code, Problem},
+};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Whether a request wants JSON: always under `/api`, on request for installers.
+pub(crate) fn wants_json(request: &HttpRequest) -> bool {
+    !request.path().starts_with("/unattended")
+        || request
+            .headers()
+            .get_all(header::ACCEPT)
+            .any(|accept| accept.to_str().is_ok_and(|accept| accept.contains("application/json")))
+}
+
+/// Gives the request an id, the response its looks, and the log its line.
+pub(crate) async fn envelope<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
+    let began = std::time::Instant::now();
+    let id = request
+        .headers()
+        .get(&REQUEST_ID)
+        .and_then(|id| id.to_str().ok())
+        .filter(|id| {
+            (1..=64).contains(&id.len()) && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+        })
+        .map_or_else(|| clock::new_id::<()>(clock::now()).to_string(), ToOwned::to_owned);
+    let request_for_errors = request.request().clone();
+    let response = match next.call(request).await {
+        Ok(response) => response.map_into_left_body(),
+        // Extractors of actix itself answer this way; ours answer problems.
+        Err(error) => {
+            let response = error.error_response();
+            ServiceResponse::new(request_for_errors, response).map_into_right_body()
+        }
+    };
+    let problem =
+        response.response().extensions().get::<Problem>().cloned().or_else(|| foreign(response.response()));
+    let mut response = match problem {
+        Some(problem) => dress(response, &problem, &id),
+        None => response,
+    };
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    let request = response.request();
+    log::info!(
+        target: "milepost::access",
+        "{} {} {} {:.1} ms {id}",
+        request.method(),
+        request.match_pattern().unwrap_or_else(|| "(no such path)".to_owned()),
+        response.status().as_u16(),
+        began.elapsed().as_secs_f64() * 1000.0,
+    );
+    Ok(response)
+}
+
+/// An error response that no handler of ours made.
+fn foreign<B>(response: &HttpResponse<B>) -> Option<Problem> {
+    let error = response.error()?;
+    Some(match response.status().as_u16() {
+        413 => too_large(),
+        status if status < 500 => Problem::new(Code::MalformedRequest, error),
+        _ => Problem::internal(error),
+    })
+}
+
+pub(crate) fn too_large() -> Problem {
+    Problem::new(
+        Code::BodyTooLarge,
+        "the body is larger than 1 MiB; send the end of a log rather than all of it",
+    )
+}
+
+fn dress<B: MessageBody + 'static>(
+    response: ServiceResponse<EitherBody<B, BoxBody>>,
+    problem: &Problem,
+    id: &str,
+) -> ServiceResponse<EitherBody<B, BoxBody>> {
+    if let Some(internal) = &problem.internal {
+        log::error!("{internal} (request {id})");
+    }
+    let (request, bare) = response.into_parts();
+    let mut code = problem.code;
+    if code == Code::Unavailable && request.path().starts_with("/unattended") {
+        // cloud-init repeats a 503 for ever (product rule 1).
+        code = Code::Internal;
+    }
+    let problem = Problem { code, ..problem.clone() };
+    let mut dressed = HttpResponse::build(code.status());
+    for (name, value) in bare.headers() {
+        dressed.append_header((name.clone(), value.clone()));
+    }
+    let dressed = if wants_json(&request) {
+        dressed.insert_header((header::CONTENT_TYPE, "application/problem+json"));
+        match serde_json::to_string(&problem.body(id)) {
+            Ok(body) => dressed.body(body),
+            Err(error) => dressed.body(error.to_string()),
+        }
+    } else {
+        dressed.insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8"));
+        dressed.body(one_line(&problem.detail))
+    };
+    ServiceResponse::new(request, dressed.map_into_boxed_body()).map_into_right_body()
+}
+
+/// A text for an installer: one line.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    line.push('\n');
+    line
+}

@@ -1,0 +1,143 @@
+//! Many reports in one POST: what a client kept while it could not reach us.
+//!
+//! The rule it protects: one bad report is refused alone; the others are recorded, together.
+
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, post, web};
+use milepost_domain::Report;
+use milepost_store::ingest::Receipt;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::{answer, fields::Fields, record, step::StepReport};
+use crate::{
+    App,
+    auth::{self, Expiry},
+    clock,
+    problem::{Code, Problem},
+};
+
+/// The most reports of one batch.
+const BATCH_MAX: usize = 1000;
+
+/// Many reports of one build, in their order.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"token": "mpb_5f0c", "reports": [
+    {"label": "get_ks", "status": "done", "id": "1"}, {"label": "packages", "status": "init", "id": "2"}
+]}))]
+#[expect(dead_code, reason = "documents what the forgiving reader takes")]
+pub(crate) struct BatchInput {
+    /// The build's token; it may also stand in the query or in `Authorization: Bearer`.
+    token: Option<String>,
+    /// The reports, at most 1000.
+    #[schema(max_items = 1000)]
+    reports: Vec<StepReport>,
+}
+
+/// What became of one report of a batch.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BatchResult {
+    /// `recorded`, `repeated` or `refused`.
+    #[schema(example = "recorded")]
+    pub result: String,
+    /// Why it was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// What became of a batch.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BatchAnswer {
+    /// How many were recorded.
+    pub recorded: u32,
+    /// How many were known by their id already.
+    pub repeated: u32,
+    /// How many were refused; sending those again changes nothing.
+    pub refused: u32,
+    /// Each report's fate, in the order they came.
+    pub results: Vec<BatchResult>,
+}
+
+/// The reports of a body: `{"reports": [...]}`, a bare list, or one object a line.
+fn reports(fields: &Fields) -> Result<Vec<Value>, Problem> {
+    let list = match (&fields.json, &fields.text) {
+        (Some(Value::Array(list)), _) => Some(list.clone()),
+        (Some(Value::Object(object)), _) => match object.get("reports") {
+            Some(Value::Array(list)) => Some(list.clone()),
+            // A single line of JSON is one object, and so one report.
+            None if object.contains_key("label") => Some(vec![Value::Object(object.clone())]),
+            _ => None,
+        },
+        (None, Some(text)) => lines(text),
+        _ => None,
+    };
+    let list = list.ok_or_else(|| {
+        let detail = "send {\"reports\": [...]}, a JSON list, or one JSON object a line";
+        Problem::new(Code::MalformedRequest, detail)
+    })?;
+    if list.len() > BATCH_MAX {
+        let detail = format!("a batch has at most {BATCH_MAX} reports, not {}; send several", list.len());
+        return Err(Problem::new(Code::MalformedRequest, detail));
+    }
+    Ok(list)
+}
+
+fn lines(text: &[u8]) -> Option<Vec<Value>> {
+    let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.iter().all(u8::is_ascii_whitespace));
+    lines.map(|line| serde_json::from_slice(line).ok()).collect()
+}
+
+/// Report many steps of one build.
+///
+/// As `{"reports": [...]}`, a bare JSON list, or one JSON object a line.
+#[utoipa::path(tag = "Installers", operation_id = "report_batch", request_body = BatchInput, security(("build" = [])),
+    responses((status = 200, body = BatchAnswer, description = "What was recorded is on disk")))]
+#[post("/batch")]
+pub(crate) async fn report_batch(
+    app: web::Data<App>,
+    request: HttpRequest,
+    fields: Fields,
+) -> Result<HttpResponse, Problem> {
+    let now = clock::now();
+    let build = auth::build_of(&app, fields.token(), Expiry::Holds, now).await?.build;
+    let parsed: Vec<Result<Report, Problem>> = reports(&fields)?
+        .iter()
+        .map(|report| match report {
+            Value::Object(object) => Fields::of_object(object).report(now),
+            _ => Err(Problem::new(Code::Invalid, "a report is a JSON object")),
+        })
+        .collect();
+    let valid: Vec<Report> = parsed.iter().filter_map(|report| report.as_ref().ok().cloned()).collect();
+    let mut receipts = record(&app, build, valid, None, now).await?.into_iter();
+    let results: Vec<BatchResult> = parsed
+        .iter()
+        .map(|report| {
+            let (result, detail) = match report {
+                Err(problem) => ("refused", Some(problem.detail.clone())),
+                Ok(_) => match receipts.next() {
+                    Some(Receipt::Recorded) => ("recorded", None),
+                    Some(Receipt::Repeated) => ("repeated", None),
+                    Some(Receipt::Refused(refusal)) => ("refused", Some(refusal.to_string())),
+                    None => ("refused", Some("nothing became of it".to_owned())),
+                },
+            };
+            BatchResult { result: result.to_owned(), detail }
+        })
+        .collect();
+    let count = |word: &str| {
+        let count = results.iter().filter(|result| result.result == word).count();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    };
+    let answer = BatchAnswer {
+        recorded: count("recorded"),
+        repeated: count("repeated"),
+        refused: count("refused"),
+        results,
+    };
+    let mut line =
+        format!("{} recorded, {} repeated, {} refused", answer.recorded, answer.repeated, answer.refused);
+    if let Some(detail) = answer.results.iter().find_map(|result| result.detail.as_deref()) {
+        line = format!("{line}; first: {detail}");
+    }
+    Ok(answer::line(&request, StatusCode::OK, &line, &answer))
+}

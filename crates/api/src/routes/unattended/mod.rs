@@ -1,0 +1,46 @@
+//! What installers call: forgiving in what it reads, quick and final in what it answers.
+//!
+//! The rule it protects: 200 or 201 means recorded; an error is one line that says what to do; no
+//! redirect, no 202, 204 or 503, whatever happens.
+
+mod answer;
+mod batch;
+mod callbacks;
+mod fields;
+mod step;
+pub(crate) mod update;
+
+use actix_web::web;
+use milepost_domain::{BuildId, Report, Time, registry::Mode};
+use milepost_store::ingest::Receipt;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::{App, problem::Problem};
+
+pub(crate) fn configure(config: &mut ServiceConfig) {
+    config
+        .service(step::report_step)
+        .service(step::report_step_by_query)
+        .service(step::report_label)
+        .service(step::report_label_with_body)
+        .service(step::report_label_status)
+        .service(step::report_label_status_with_body)
+        .service(batch::report_batch)
+        .service(callbacks::report_built)
+        .service(callbacks::report_built_by_get)
+        .service(callbacks::report_failed)
+        .service(callbacks::report_failed_by_get);
+}
+
+/// Records reports of one build; `mode` overrides what the registry says of its workflow.
+async fn record(
+    app: &web::Data<App>,
+    build: BuildId,
+    reports: Vec<Report>,
+    mode: Option<Mode>,
+    now: Time,
+) -> Result<Vec<Receipt>, Problem> {
+    let store = app.store.clone();
+    let work = move || store.record(build, &reports, mode, now);
+    Ok(web::block(work).await.map_err(Problem::internal)??)
+}

@@ -1,0 +1,177 @@
+//! `/api/update`: what the small daemons that sites wrote for themselves take.
+//!
+//! The rule it protects: it carries no credential, so only the networks that are named may use
+//! it, and it can never close a build that somebody else opened.
+
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, post, web};
+use milepost_domain::{
+    HostFacts, Label, Name, Percent, Report, Status,
+    host::{HostRef, parse_host_name},
+    registry::{Mode, Registry},
+};
+use milepost_store::{Error, PgConnection, build, host};
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::answer;
+use crate::{
+    App,
+    body::Body,
+    clock, db,
+    problem::{Code, Faults, Problem},
+    routes::v2::opening,
+};
+
+/// The workflow of builds that are opened this way: it expects nothing, so percentages are shown
+/// as they come.
+const WORKFLOW: &str = "update";
+
+/// One update of such a daemon's client. Numbers may come as strings.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "name": "web1.brno.example.com", "datacenter_name": "brno", "action": "Installing packages",
+    "status": "running", "percentage": "42"
+}))]
+pub(crate) struct HostUpdate {
+    /// The host's name; it is made on first sight.
+    #[schema(example = "web1.brno.example.com")]
+    name: String,
+    /// Its location.
+    #[schema(example = "brno")]
+    datacenter_name: Option<String>,
+    /// What it is doing: the step.
+    #[schema(example = "Installing packages")]
+    action: Option<String>,
+    /// How that goes, in any words: failures are told from the rest by theirs.
+    #[schema(example = "running")]
+    status: Option<String>,
+    /// How far the whole is, 0 to 100, as a number or a string.
+    #[schema(value_type = Option<String>, example = "42")]
+    percentage: Option<Value>,
+}
+
+/// What a valid [`HostUpdate`] comes to.
+struct Update {
+    host: HostFacts,
+    label: Label,
+    step: Option<Name>,
+    status: Option<Status>,
+    message: Option<milepost_domain::Message>,
+    percentage: Option<Percent>,
+}
+
+/// The words that such daemons use, read into ours.
+fn status_of(word: &str) -> Option<Status> {
+    let word = word.to_lowercase();
+    let means = |stems: &[&str]| stems.iter().any(|stem| word.contains(stem));
+    if means(&["fail", "error", "abort", "crash"]) {
+        Some(Status::Failed)
+    } else if means(&["done", "finish", "complete", "success", "ok"]) {
+        Some(Status::Done)
+    } else if means(&["init", "start", "run", "progress", "begin", "pending"]) {
+        Some(Status::Init)
+    } else {
+        None
+    }
+}
+
+impl HostUpdate {
+    fn check(self) -> Result<Update, Problem> {
+        let mut faults = Faults::default();
+        let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+        let name = faults.take("/name", parse_host_name(&self.name));
+        let location = given(self.datacenter_name)
+            .and_then(|text| faults.take("/datacenter_name", text.parse::<Name>()));
+        let action = given(self.action).unwrap_or_else(|| "Update".to_owned());
+        let step: Option<Name> = faults.take("/action", action.parse());
+        let label = Label::from_words(&action);
+        if label.is_none() {
+            faults.note("/action", "needs a letter or a digit");
+        }
+        let word = given(self.status);
+        let status = word.as_deref().and_then(status_of);
+        let message = word.and_then(|word| faults.take("/status", word.parse()));
+        let percentage = match self.percentage {
+            Some(Value::Number(number)) => faults.take("/percentage", number.to_string().parse()),
+            Some(Value::String(text)) if !text.trim().is_empty() => faults.take("/percentage", text.parse()),
+            Some(Value::String(_) | Value::Null) | None => None,
+            Some(other) => {
+                faults.note("/percentage", format!("must be a number from 0 to 100, not {other}"));
+                None
+            }
+        };
+        let update = name.zip(label).map(|(name, label)| Update {
+            host: HostFacts { location, ..HostFacts::named(name) },
+            label,
+            step,
+            status,
+            message,
+            percentage,
+        });
+        faults.into_result(update)
+    }
+}
+
+/// The build that the host has under way, or a new one that expects nothing.
+fn build_under_way(
+    connection: &mut PgConnection,
+    registry: &Registry,
+    facts: &HostFacts,
+    now: milepost_domain::Time,
+    lifetime: chrono::Duration,
+) -> milepost_store::Result<milepost_domain::BuildId> {
+    let known = match host::find(connection, &HostRef::Name(facts.name.to_string())) {
+        Ok(host) => build::latest(connection, host.id, now)?,
+        Err(Error::NotFound { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    if let Some(build) = known.filter(|build| build.course.ended_at.is_none()) {
+        return Ok(build.id);
+    }
+    let workflow = Label::from_words(WORKFLOW).unwrap_or_else(Label::built);
+    let opening = opening(registry, facts.clone(), workflow, None, now, now + lifetime);
+    match build::open(connection, &opening)? {
+        build::Opened::New(opened) | build::Opened::Known(opened) => Ok(opened.build.id),
+    }
+}
+
+/// Take an update as a site's own daemon would.
+///
+/// Off unless `[compat] api_update` names the sender's network. A host that is not known is made,
+/// in a workflow that takes any step.
+#[utoipa::path(tag = "Installers", operation_id = "update_host", request_body = HostUpdate,
+    responses(
+        (status = 200, body = answer::Recorded, description = "It is on disk"),
+        (status = 403, body = crate::problem::ProblemBody, description = "The sender's network may not do this"),
+    ))]
+#[post("/api/update")]
+pub(crate) async fn update_host(
+    app: web::Data<App>,
+    request: HttpRequest,
+    Body(update): Body<HostUpdate>,
+) -> Result<HttpResponse, Problem> {
+    let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
+    let allowed =
+        peer.is_some_and(|peer| app.settings.api_update.iter().any(|network| network.contains(&peer)));
+    if !allowed {
+        let detail = "this network may not use /api/update, which carries no credential; name it in [compat] api_update";
+        return Err(Problem::new(Code::Forbidden, detail));
+    }
+    let now = clock::now();
+    let update = update.check()?;
+    let (registry, lifetime) = (app.store.registry(), app.settings.token_duration);
+    let host = update.host;
+    let build =
+        db::write(&app, move |connection| build_under_way(connection, &registry, &host, now, lifetime))
+            .await?;
+    let report = Report {
+        name: update.step,
+        status: update.status,
+        message: update.message,
+        percentage: update.percentage,
+        ..Report::simple(clock::new_id(now), update.label, now)
+    };
+    let receipts = super::record(&app, build, vec![report], Some(Mode::Loose), now).await?;
+    answer::of_receipt(&request, StatusCode::OK, receipts)
+}

@@ -1,0 +1,98 @@
+//! Hosts, and everything that one host page shows.
+
+use actix_web::{
+    HttpRequest, HttpResponse, get,
+    http::header::{self, EntityTag, Header as _, IfNoneMatch},
+    web,
+};
+use milepost_domain::host::HostRef;
+use milepost_store::{Error, build, host, list};
+use sha2::{Digest, Sha256};
+
+use super::builds::page_of_builds;
+use crate::{
+    App,
+    auth::{Caller, Read},
+    clock, db,
+    page::ListParams,
+    problem::Problem,
+    view::{BuildList, HostList, HostProgress, HostSummary},
+};
+
+/// List hosts with their latest build, by name.
+///
+/// Search by the host's facts and by its latest build; see `docs/search.md`.
+#[utoipa::path(tag = "Hosts", operation_id = "list_hosts", params(ListParams), security(("token" = ["read"])),
+    responses((status = 200, body = HostList, description = "A page of hosts")))]
+#[get("/hosts")]
+pub(crate) async fn list_hosts(
+    _: Caller<Read>,
+    app: web::Data<App>,
+    params: web::Query<ListParams>,
+) -> Result<web::Json<HostList>, Problem> {
+    let now = clock::now();
+    let listing = params.into_inner().read(list::FIELDS, list::SORTABLE, now)?;
+    let query = listing.query.clone();
+    let page = db::read(&app, move |connection| list::hosts(connection, &query)).await?;
+    Ok(web::Json(HostList::new(listing, page, |entry| HostSummary::of(entry, now))))
+}
+
+/// How far a host's build is: everything that one host page shows.
+///
+/// Carries an ETag; send it back as `If-None-Match` and get 304 while nothing has changed.
+#[utoipa::path(tag = "Hosts", operation_id = "get_host_progress", security(("token" = ["read"])),
+    params(
+        ("host" = String, Path, description = "Foreman's id, the FQDN or our id", example = "web1.brno.example.com"),
+        ("If-None-Match" = Option<String>, Header, description = "The ETag of the last answer"),
+    ),
+    responses(
+        (status = 200, body = HostProgress, description = "The progress",
+            headers(("ETag" = String, description = "Names this very content"))),
+        (status = 304, description = "Nothing has changed"),
+    ))]
+#[get("/hosts/{host}/progress")]
+pub(crate) async fn get_host_progress(
+    _: Caller<Read>,
+    app: web::Data<App>,
+    request: HttpRequest,
+    host: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let now = clock::now();
+    let named = HostRef::parse(&host);
+    let progress = db::read(&app, move |connection| {
+        let host = host::find(connection, &named)?;
+        let build = build::latest(connection, host.id, now)?;
+        let name = host.facts.name.to_string();
+        build
+            .map(|build| HostProgress::of(host, &build, now))
+            .ok_or_else(|| Error::not_found("build of host", name))
+    })
+    .await?;
+    let body = serde_json::to_string(&progress).map_err(Problem::internal)?;
+    let digest: String =
+        Sha256::digest(body.as_bytes()).iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+    let etag = EntityTag::new_strong(digest);
+    let unchanged = match IfNoneMatch::parse(&request) {
+        Ok(IfNoneMatch::Any) => true,
+        Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|tag| tag.weak_eq(&etag)),
+        Err(_) => false,
+    };
+    let mut response = if unchanged { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    // Shared caches must not keep what needs a credential.
+    response.insert_header(header::ETag(etag)).insert_header((header::CACHE_CONTROL, "private, no-cache"));
+    Ok(if unchanged { response.finish() } else { response.content_type("application/json").body(body) })
+}
+
+/// List the builds of a host, newest first.
+#[utoipa::path(tag = "Hosts", operation_id = "list_host_builds", security(("token" = ["read"])),
+    params(("host" = String, Path, description = "Foreman's id, the FQDN or our id", example = "42"), ListParams),
+    responses((status = 200, body = BuildList, description = "A page of builds")))]
+#[get("/hosts/{host}/builds")]
+pub(crate) async fn list_host_builds(
+    _: Caller<Read>,
+    app: web::Data<App>,
+    host: web::Path<String>,
+    params: web::Query<ListParams>,
+) -> Result<web::Json<BuildList>, Problem> {
+    page_of_builds(&app, params.into_inner(), Some(HostRef::parse(&host))).await
+}

@@ -1,0 +1,64 @@
+//! The API for Foreman and other programs.
+//!
+//! The rule it protects: one file a resource, operations in the order list, create, get, update,
+//! delete; the operation's id is the function's name.
+
+mod builds;
+mod hosts;
+mod memory;
+mod reports;
+mod status;
+mod steps;
+mod workflows;
+
+use std::sync::Arc;
+
+use actix_web::web;
+use milepost_domain::{Message, registry::Registry, text::InvalidText};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::{
+    App,
+    problem::{Faults, Problem},
+};
+
+pub(crate) fn configure(config: &mut ServiceConfig) {
+    config
+        .service(builds::list_builds)
+        .service(builds::create_build)
+        .service(builds::get_build)
+        .service(builds::update_build)
+        .service(hosts::list_hosts)
+        .service(hosts::get_host_progress)
+        .service(hosts::list_host_builds)
+        .service(reports::list_host_reports)
+        .service(reports::list_build_reports)
+        .service(reports::get_report_log)
+        .service(steps::list_steps)
+        .service(steps::put_step)
+        .service(steps::delete_step)
+        .service(workflows::list_workflows)
+        .service(workflows::put_workflow)
+        .service(workflows::delete_workflow)
+        .service(status::get_status);
+}
+
+pub(crate) use builds::opening;
+
+/// The registry as the database has it: another node may have changed it.
+async fn fresh_registry(app: &web::Data<App>) -> Result<Arc<Registry>, Problem> {
+    let store = app.store.clone();
+    Ok(web::block(move || store.refresh_registry()).await.map_err(Problem::internal)??)
+}
+
+/// The description of a request: a sentence, or nothing.
+fn description(faults: &mut Faults, text: Option<String>) -> Option<String> {
+    match text?.parse::<Message>() {
+        Ok(sentence) => Some(sentence.into()),
+        Err(InvalidText::Empty { .. }) => None,
+        Err(error) => {
+            faults.note("/description", error);
+            None
+        }
+    }
+}

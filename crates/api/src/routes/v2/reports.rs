@@ -1,0 +1,162 @@
+//! Reports as a stream: filtered, followed by a cursor, their logs read one at a time.
+
+use actix_web::{HttpResponse, get, web};
+use milepost_domain::{BuildId, ReportId, host::HostRef};
+use milepost_store::{
+    host,
+    list::{self, Cursor, ReportsOf},
+    report,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    App,
+    auth::{Caller, Read},
+    clock, db,
+    page::{ListParams, Sort},
+    problem::{Code, Problem},
+    view::ReportView,
+};
+
+/// A page of reports, and where the stream goes on.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ReportList {
+    /// How many there are before the search.
+    pub total: i64,
+    /// How many the search leaves.
+    pub subtotal: i64,
+    /// Which page this is, from 1.
+    pub page: i64,
+    /// How many a page holds.
+    pub per_page: i64,
+    /// The search as it came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub search: Option<String>,
+    /// How it is sorted.
+    pub sort: Sort,
+    /// Those of this page.
+    pub results: Vec<ReportView>,
+    /// Send this as `after` to get what comes next; absent while there is nothing yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// How a stream is followed.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct FollowParams {
+    /// The `cursor` of the last answer: only what came after it is listed.
+    #[param(example = "0193b0a0-0000-7000-8000-000000000001.17")]
+    after: Option<String>,
+}
+
+fn parse_cursor(text: &str) -> Result<Cursor, Problem> {
+    let cursor = text.rsplit_once('.').and_then(|(build, position)| {
+        Some(Cursor { build: build.parse().ok()?, position: position.parse().ok()? })
+    });
+    cursor.ok_or_else(|| {
+        Problem::new(
+            Code::MalformedRequest,
+            format!("after must be the `cursor` of an earlier answer, not '{text}'"),
+        )
+    })
+}
+
+/// The order in which reports can be listed; `DESC` gives the newest first.
+const SORTABLE: &[&str] = &["received_at"];
+
+async fn stream(
+    app: &web::Data<App>,
+    of: HostOrBuild,
+    params: ListParams,
+    follow: FollowParams,
+) -> Result<web::Json<ReportList>, Problem> {
+    let now = clock::now();
+    let after = follow.after.as_deref().filter(|after| !after.is_empty()).map(parse_cursor).transpose()?;
+    let listing = params.read(list::REPORT_FIELDS, SORTABLE, now)?;
+    let query = listing.query.clone();
+    let page = db::read(app, move |connection| {
+        let of = match of {
+            HostOrBuild::Host(named) => ReportsOf::Host(host::find(connection, &named)?.id),
+            HostOrBuild::Build(id) => ReportsOf::Build(milepost_store::build::load(connection, id, now)?.id),
+        };
+        list::reports(connection, &query, of, after)
+    })
+    .await?;
+    let seen =
+        page.results.iter().map(|report| Cursor { build: report.build, position: report.position }).max();
+    let cursor = seen.or(after).map(|cursor| format!("{}.{}", cursor.build, cursor.position));
+    let (search, sort, number, per_page) = listing.into_parts();
+    let results = page.results.into_iter().map(ReportView::from).collect();
+    let (total, subtotal) = (page.total, page.subtotal);
+    Ok(web::Json(ReportList { total, subtotal, page: number, per_page, search, sort, results, cursor }))
+}
+
+enum HostOrBuild {
+    Host(HostRef),
+    Build(BuildId),
+}
+
+/// List the reports of a host's builds, in the server's order.
+///
+/// Search by `step`, `status`, `message`, `received_at` and more; follow with `after`.
+#[utoipa::path(tag = "Reports", operation_id = "list_host_reports", security(("token" = ["read"])),
+    params(("host" = String, Path, description = "Foreman's id, the FQDN or our id", example = "42"), ListParams, FollowParams),
+    responses((status = 200, body = ReportList, description = "A page of reports")))]
+#[get("/hosts/{host}/reports")]
+pub(crate) async fn list_host_reports(
+    _: Caller<Read>,
+    app: web::Data<App>,
+    host: web::Path<String>,
+    params: web::Query<ListParams>,
+    follow: web::Query<FollowParams>,
+) -> Result<web::Json<ReportList>, Problem> {
+    stream(&app, HostOrBuild::Host(HostRef::parse(&host)), params.into_inner(), follow.into_inner()).await
+}
+
+/// List the reports of a build, in the server's order.
+///
+/// Search by `step`, `status`, `message`, `received_at` and more; follow with `after`.
+#[utoipa::path(tag = "Reports", operation_id = "list_build_reports", security(("token" = ["read"])),
+    params(("id" = uuid::Uuid, Path, description = "The build's id"), ListParams, FollowParams),
+    responses((status = 200, body = ReportList, description = "A page of reports")))]
+#[get("/builds/{id}/reports")]
+pub(crate) async fn list_build_reports(
+    _: Caller<Read>,
+    app: web::Data<App>,
+    id: web::Path<String>,
+    params: web::Query<ListParams>,
+    follow: web::Query<FollowParams>,
+) -> Result<web::Json<ReportList>, Problem> {
+    let id = super::builds::parse_build_id(&id)?;
+    stream(&app, HostOrBuild::Build(id), params.into_inner(), follow.into_inner()).await
+}
+
+/// The log that came with a report, as text.
+///
+/// Where its front was cut, the first line says how much.
+#[utoipa::path(tag = "Reports", operation_id = "get_report_log", security(("token" = ["read"])),
+    params(
+        ("id" = uuid::Uuid, Path, description = "The build's id"),
+        ("report" = uuid::Uuid, Path, description = "The report's id"),
+    ),
+    responses((status = 200, body = String, content_type = "text/plain", description = "The log")))]
+#[get("/builds/{id}/reports/{report}/log")]
+pub(crate) async fn get_report_log(
+    _: Caller<Read>,
+    app: web::Data<App>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
+    let (build, report) = path.into_inner();
+    let build = super::builds::parse_build_id(&build)?;
+    let report: ReportId = report.parse().map_err(|_| {
+        Problem::not_found(format!("there is no report '{report}'; a report is named by its UUID"))
+    })?;
+    let log = db::read(&app, move |connection| report::log(connection, build, report)).await?;
+    Ok(HttpResponse::Ok()
+        .content_type("text/plain; charset=utf-8")
+        // Whatever a machine sent, a browser must not make more of it than text.
+        .insert_header(("X-Content-Type-Options", "nosniff"))
+        .body(log.shown()))
+}

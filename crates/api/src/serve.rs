@@ -1,0 +1,120 @@
+//! The HTTP server: its state, its listener, its end.
+//!
+//! The rule it protects: the caller binds the socket and is told when the server answers, so a
+//! port of 0 works and nobody has to guess when it is up.
+
+use std::{net::TcpListener, sync::Arc, time::Duration};
+
+use actix_web::{App as ActixApp, HttpRequest, HttpServer, dev::ServerHandle, middleware, web};
+use ipnet::IpNet;
+use milepost_domain::Time;
+use milepost_store::Store;
+use utoipa_actix_web::AppExt as _;
+
+use crate::{auth::Secret, body::BODY_MAX, clock, envelope, openapi, routes};
+
+/// How long requests in flight may take when the service is stopped, in seconds.
+const SHUTDOWN_SECONDS: u64 = 10;
+
+/// How the API behaves.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How others reach the service, for the URLs it hands out; absent: as the request came.
+    pub public_url: Option<String>,
+    /// How long a build's credential is valid unless its opener says otherwise.
+    pub token_duration: chrono::Duration,
+    /// Networks that may use `/api/update`, which carries no credential.
+    pub api_update: Vec<IpNet>,
+    /// How many threads serve; `None`: one a core.
+    pub workers: Option<usize>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            public_url: None,
+            // Foreman's own default for its token.
+            token_duration: chrono::Duration::minutes(360),
+            api_update: Vec::new(),
+            workers: None,
+        }
+    }
+}
+
+/// What handlers work with.
+#[derive(Clone)]
+pub struct App {
+    pub(crate) store: Store,
+    pub(crate) secret: Secret,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) started_at: Time,
+}
+
+impl App {
+    /// The state of a service on `store`.
+    #[must_use]
+    pub fn new(store: Store, secret: Secret, settings: Settings) -> Self {
+        Self { store, secret, settings: Arc::new(settings), started_at: clock::now() }
+    }
+
+    /// How the sender of `request` reaches us, without a slash at the end.
+    pub(crate) fn base_url(&self, request: &HttpRequest) -> String {
+        self.settings.public_url.clone().unwrap_or_else(|| {
+            let connection = request.connection_info();
+            format!("{}://{}", connection.scheme(), connection.host())
+        })
+    }
+}
+
+/// A server at work.
+pub struct Running {
+    handle: ServerHandle,
+    server: actix_web::dev::Server,
+}
+
+impl Running {
+    /// A handle that stops it.
+    #[must_use]
+    pub fn handle(&self) -> ServerHandle {
+        self.handle.clone()
+    }
+
+    /// Serves until it is stopped; requests in flight are answered first.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn join(self) -> std::io::Result<()> {
+        self.server.await
+    }
+}
+
+/// Serves on `listener`. Call it within an actix runtime.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub fn serve(app: App, listener: TcpListener) -> std::io::Result<Running> {
+    let workers = app.settings.workers;
+    let data = web::Data::new(app);
+    let server = HttpServer::new(move || {
+        let (app, _) = ActixApp::new()
+            .app_data(data.clone())
+            .app_data(web::PayloadConfig::new(BODY_MAX))
+            .into_utoipa_app()
+            .configure(routes::configure)
+            .split_for_parts();
+        app.configure(openapi::configure)
+            .default_service(web::to(routes::unknown))
+            .wrap(middleware::Compress::default())
+            .wrap(middleware::from_fn(envelope::envelope))
+    })
+    .client_request_timeout(Duration::from_secs(10))
+    .shutdown_timeout(SHUTDOWN_SECONDS)
+    // The binary decides what a signal means: the database is to be stopped after us.
+    .disable_signals();
+    let server = match workers {
+        Some(workers) => server.workers(workers),
+        None => server,
+    };
+    let server = server.listen(listener)?.run();
+    Ok(Running { handle: server.handle(), server })
+}

@@ -1,0 +1,366 @@
+//! What the API shows of hosts, builds and reports.
+//!
+//! The rule it protects: a field that has no value is left out of a response, never `null`; what
+//! is shown is computed from domain values in one place.
+
+use chrono::{DateTime, Utc};
+use milepost_domain::{
+    Build, Host, Percent, Progress, State, Status, Time,
+    progress::{Signal, StepProgress},
+};
+use milepost_store::{build::HostBuild, list::HostWithBuild, report::StoredReport};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::page::envelope;
+
+/// A machine that Foreman provisions.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Host)]
+pub(crate) struct HostView {
+    /// Our id.
+    pub id: Uuid,
+    /// The FQDN.
+    #[schema(example = "web1.brno.example.com")]
+    pub name: String,
+    /// Foreman's numeric id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 42)]
+    pub foreman_id: Option<i64>,
+    /// MAC address of the provisioning interface.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "52:54:00:12:34:56")]
+    pub mac: Option<String>,
+    /// Address of the provisioning interface.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "10.1.2.3")]
+    pub ip: Option<String>,
+    /// Foreman's organization.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "acme")]
+    pub organization: Option<String>,
+    /// Foreman's location.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "brno")]
+    pub location: Option<String>,
+    /// Foreman's host group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "web")]
+    pub hostgroup: Option<String>,
+    /// Operating system and version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "RedHat 9.4")]
+    pub operatingsystem: Option<String>,
+    /// Hardware model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "R650")]
+    pub model: Option<String>,
+    /// When it was first heard of.
+    pub created_at: DateTime<Utc>,
+}
+
+impl From<Host> for HostView {
+    fn from(host: Host) -> Self {
+        let facts = host.facts;
+        let text = |name: Option<milepost_domain::Name>| name.map(String::from);
+        Self {
+            id: host.id.uuid(),
+            name: facts.name.into(),
+            foreman_id: facts.foreman_id,
+            mac: facts.mac,
+            ip: facts.ip.map(|ip| ip.to_string()),
+            organization: text(facts.organization),
+            location: text(facts.location),
+            hostgroup: text(facts.hostgroup),
+            operatingsystem: text(facts.operatingsystem),
+            model: text(facts.model),
+            created_at: host.created_at,
+        }
+    }
+}
+
+/// Where an installer reports to. They hold the build's token: treat them as secrets.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct ReportUrls {
+    /// Add `/LABEL` or `/LABEL/STATUS`: needs no quoting anywhere.
+    #[schema(example = "http://milepost.example.com:8420/unattended/step/mpb_5f0c")]
+    pub path: String,
+    /// Send `label`, `status` and more as a form, JSON or query; the token as `token`.
+    #[schema(example = "http://milepost.example.com:8420/unattended/step")]
+    pub form: String,
+    /// Send many reports as one JSON body, with the token as `token`.
+    #[schema(example = "http://milepost.example.com:8420/unattended/batch")]
+    pub batch: String,
+    /// Foreman's own callback for a finished installer.
+    #[schema(example = "http://milepost.example.com:8420/unattended/built?token=mpb_5f0c")]
+    pub built: String,
+    /// Foreman's own callback for a failed installer; the body is its log.
+    #[schema(example = "http://milepost.example.com:8420/unattended/failed?token=mpb_5f0c")]
+    pub failed: String,
+}
+
+/// One provisioning run of a host.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Build)]
+pub(crate) struct BuildView {
+    /// Our id.
+    pub id: Uuid,
+    /// Whose run it is.
+    pub host: HostView,
+    /// How the host is installed.
+    #[schema(example = "kickstart")]
+    pub workflow: String,
+    /// The state; new ones may come.
+    pub state: State,
+    /// Which pass through the installer this is, from 1.
+    #[schema(minimum = 1)]
+    pub attempt: u32,
+    /// Whole percent; absent when there is no basis for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 100, example = 31)]
+    pub percent: Option<u8>,
+    /// The step that a person would name: the running one, the failed one, or the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current_step: Option<StepProgress>,
+    /// When it was opened.
+    pub started_at: DateTime<Utc>,
+    /// When its credential runs out.
+    pub expires_at: DateTime<Utc>,
+    /// When the installer was done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub installed_at: Option<DateTime<Utc>>,
+    /// When it came to its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<DateTime<Utc>>,
+    /// Seconds since it was opened, up to its end.
+    pub elapsed_seconds: u64,
+    /// The last message that came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "412 packages")]
+    pub last_message: Option<String>,
+    /// When the last report came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_report_at: Option<DateTime<Utc>>,
+    /// How many reports were taken.
+    pub reports: u32,
+    /// How many reports were refused because their step is unknown.
+    pub rejected_reports: u32,
+    /// The credential for its reports: shown when it is made, never again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "mpb_5f0c")]
+    pub token: Option<String>,
+    /// Where an installer reports to: add `/LABEL/STATUS`. Shown with the token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "http://milepost.example.com:8420/unattended/step/mpb_5f0c")]
+    pub report_url: Option<String>,
+    /// All forms of the report URL. Shown with the token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report_urls: Option<ReportUrls>,
+}
+
+impl BuildView {
+    pub(crate) fn of(host: Host, build: &Build, now: Time) -> Self {
+        Self::with(host, build, &Progress::of(build, now))
+    }
+
+    fn with(host: Host, build: &Build, progress: &Progress) -> Self {
+        let course = &build.course;
+        Self {
+            id: build.id.uuid(),
+            host: host.into(),
+            workflow: build.workflow.to_string(),
+            state: progress.state,
+            attempt: course.attempt,
+            percent: progress.percent,
+            current_step: progress.current_step.clone(),
+            started_at: build.started_at,
+            expires_at: build.expires_at,
+            installed_at: course.installed_at,
+            ended_at: course.ended_at,
+            elapsed_seconds: progress.elapsed_seconds,
+            last_message: course.last_message.as_ref().map(ToString::to_string),
+            last_report_at: course.last_report_at,
+            reports: course.reports,
+            rejected_reports: build.rejections.count,
+            token: None,
+            report_url: None,
+            report_urls: None,
+        }
+    }
+}
+
+/// How long the rest of a build will take. Absent where there is no history to say it from.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct Eta {
+    /// The likely number of seconds that are left.
+    pub seconds: u64,
+    /// Hardly fewer than these.
+    pub low_seconds: u64,
+    /// Hardly more than these.
+    pub high_seconds: u64,
+    /// What it is based on, in words.
+    pub basis: String,
+}
+
+/// Everything that a host page shows, in one document.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct HostProgress {
+    /// The host.
+    pub host: HostView,
+    /// The build that it has under way, or the last it had.
+    pub build: BuildView,
+    /// The state of that build; new ones may come.
+    pub state: State,
+    /// Whole percent; never falls within an attempt, 100 only when completed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 100, example = 31)]
+    pub percent: Option<u8>,
+    /// The step that a person would name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current_step: Option<StepProgress>,
+    /// Expected and reported steps of the current attempt, in their order.
+    pub steps: Vec<StepProgress>,
+    /// What needs a person.
+    pub signals: Vec<Signal>,
+    /// What is left, from history.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub eta: Option<Eta>,
+    /// Seconds since the build was opened, up to its end.
+    pub elapsed_seconds: u64,
+    /// The last message that came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_message: Option<String>,
+    /// When the last report came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_report_at: Option<DateTime<Utc>>,
+}
+
+impl HostProgress {
+    pub(crate) fn of(host: Host, build: &Build, now: Time) -> Self {
+        let progress = Progress::of(build, now);
+        Self {
+            host: host.clone().into(),
+            build: BuildView::with(host, build, &progress),
+            state: progress.state,
+            percent: progress.percent,
+            current_step: progress.current_step,
+            steps: progress.steps,
+            signals: progress.signals,
+            eta: None,
+            elapsed_seconds: progress.elapsed_seconds,
+            last_message: build.course.last_message.as_ref().map(ToString::to_string),
+            last_report_at: build.course.last_report_at,
+        }
+    }
+}
+
+/// A host with the build that it has under way, or the last it had.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct HostSummary {
+    /// The host.
+    pub host: HostView,
+    /// Its latest build; absent when it never had any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub build: Option<BuildView>,
+}
+
+impl HostSummary {
+    pub(crate) fn of(entry: HostWithBuild, now: Time) -> Self {
+        let build = entry.build.map(|build| BuildView::of(entry.host.clone(), &build, now));
+        Self { host: entry.host.into(), build }
+    }
+}
+
+/// One message about a step, as it was kept.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Report)]
+pub(crate) struct ReportView {
+    /// Unique within the build.
+    pub id: Uuid,
+    /// Of which build.
+    pub build_id: Uuid,
+    /// The server's order within the build, from 1.
+    pub position: u32,
+    /// In which attempt it came.
+    pub attempt: u32,
+    /// Which step.
+    #[schema(example = "packages")]
+    pub label: String,
+    /// What people call the step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Package installation")]
+    pub name: Option<String>,
+    /// The step's order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i32>,
+    /// Started, done or failed; absent in the simple form: "this happened".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
+    /// How far the step is, in percent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 100)]
+    pub percentage: Option<f64>,
+    /// A sentence for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Size of the log that is kept with it; read it at `.../reports/{id}/log`. 0 for none.
+    pub log_bytes: u32,
+    /// The sender's count of its reports.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seq: Option<i64>,
+    /// The kernel's boot id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub boot_id: Option<String>,
+    /// The sender's clock: informs, never orders.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reported_at: Option<DateTime<Utc>>,
+    /// The server's clock.
+    pub received_at: DateTime<Utc>,
+}
+
+impl From<StoredReport> for ReportView {
+    fn from(stored: StoredReport) -> Self {
+        let report = stored.report;
+        Self {
+            id: report.id.uuid(),
+            build_id: stored.build.uuid(),
+            position: stored.position,
+            attempt: stored.attempt,
+            label: report.label.into(),
+            name: report.name.map(String::from),
+            priority: report.priority,
+            status: report.status,
+            percentage: report.percentage.map(hundredths),
+            message: report.message.map(String::from),
+            log_bytes: stored.log_bytes,
+            seq: report.seq,
+            boot_id: report.boot_id,
+            reported_at: report.reported_at,
+            received_at: report.received_at,
+        }
+    }
+}
+
+fn hundredths(percent: Percent) -> f64 {
+    f64::from(percent.basis_points()) / 100.0
+}
+
+envelope! {
+    /// A page of builds.
+    BuildList of BuildView
+}
+envelope! {
+    /// A page of hosts.
+    HostList of HostSummary
+}
+
+impl BuildList {
+    pub(crate) fn of(
+        listing: crate::page::Listing,
+        page: milepost_store::list::Page<HostBuild>,
+        now: Time,
+    ) -> Self {
+        Self::new(listing, page, |entry| BuildView::of(entry.host, &entry.build, now))
+    }
+}

@@ -1,0 +1,86 @@
+//! What each named constraint of the schema means to whoever ran into it.
+//!
+//! The rule it protects: a violated constraint is a fact of the domain with a sentence, or a
+//! fault of ours; a test fails on a constraint that this table does not list.
+
+use crate::{Conflict, Error};
+
+/// What the violation of a constraint says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    /// Two requests raced for the same thing; the transaction is run again.
+    Race,
+    /// Somebody else's state of affairs.
+    Conflict(Conflict),
+    /// Our own values are always within it: a violation is a fault of ours.
+    Ours,
+}
+
+/// Every constraint and unique index of the schema, by name.
+pub(crate) const MEANINGS: &[(&str, Meaning)] = &[
+    ("builds_attempt_check", Meaning::Ours),
+    ("builds_floor_check", Meaning::Ours),
+    ("builds_host_id_fkey", Meaning::Race),
+    ("builds_pkey", Meaning::Ours),
+    ("builds_plan_fkey", Meaning::Ours),
+    ("builds_reported_check", Meaning::Ours),
+    ("builds_state_check", Meaning::Ours),
+    ("credentials_build_id_fkey", Meaning::Race),
+    ("credentials_pkey", Meaning::Conflict(Conflict::CredentialInUse)),
+    ("hosts_foreman_id_key", Meaning::Race),
+    ("hosts_name_key", Meaning::Race),
+    ("hosts_pkey", Meaning::Ours),
+    ("plans_pkey", Meaning::Race),
+    ("report_logs_pkey", Meaning::Race),
+    ("reports_percentage_check", Meaning::Ours),
+    ("reports_pkey", Meaning::Race),
+    ("reports_status_check", Meaning::Ours),
+    ("step_runs_percentage_check", Meaning::Ours),
+    ("step_runs_pkey", Meaning::Race),
+    ("step_runs_state_check", Meaning::Ours),
+    ("steps_pkey", Meaning::Race),
+    ("steps_priority_check", Meaning::Ours),
+    ("steps_timeout_seconds_check", Meaning::Ours),
+    ("steps_weight_seconds_check", Meaning::Ours),
+    ("workflows_pkey", Meaning::Race),
+    ("workflows_registry_check", Meaning::Ours),
+];
+
+/// What a violation of the constraint of that name says.
+pub(crate) fn meaning(name: &str) -> Meaning {
+    // A constraint of a partition carries the partition's name in front of its own.
+    let name = name.replace("_default_", "_");
+    MEANINGS.iter().find(|(known, _)| *known == name).map_or(Meaning::Ours, |(_, meaning)| *meaning)
+}
+
+impl From<diesel::result::Error> for Error {
+    fn from(error: diesel::result::Error) -> Self {
+        use diesel::result::{DatabaseErrorKind as Kind, Error as Diesel};
+        match &error {
+            Diesel::DatabaseError(Kind::SerializationFailure | Kind::ClosedConnection, _) => {
+                Self::Interrupted(error.to_string())
+            }
+            Diesel::DatabaseError(_, info) => match info.constraint_name().map(meaning) {
+                Some(Meaning::Race) => Self::Interrupted(error.to_string()),
+                Some(Meaning::Conflict(conflict)) => Self::Conflict(conflict),
+                Some(Meaning::Ours) | None => Self::Database(error.to_string()),
+            },
+            _ => Self::Database(error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_and_names_each_constraint_once() {
+        assert!(MEANINGS.is_sorted_by(|a, b| a.0 < b.0));
+    }
+
+    #[test]
+    fn a_constraint_of_a_partition_means_the_same() {
+        assert_eq!(meaning("reports_default_pkey"), Meaning::Race);
+    }
+}

@@ -1,0 +1,353 @@
+//! Lists: searched, sorted and paged in SQL, filled with whole aggregates.
+//!
+//! The rule it protects: a list has a total order that ends in the id, and `state` means what it
+//! means at the moment of the request, also for a build whose credential ran out unheard.
+
+use diesel::{PgConnection, QueryableByName, RunQueryDsl, sql_types};
+use milepost_domain::{
+    Build, BuildId, Host, HostId, State, Time,
+    search::{Expr, Field, Kind, Order},
+};
+use uuid::Uuid;
+
+use crate::{
+    Result, build, host,
+    report::{ReportRow, StoredReport},
+    search::{Bind, Statement},
+};
+
+const fn field(name: &'static str, aliases: &'static [&'static str], kind: Kind, free_text: bool) -> Field {
+    Field { name, aliases, kind, free_text }
+}
+
+/// What hosts and builds are searched and sorted by.
+pub const FIELDS: &[Field] = &[
+    field("name", &["host", "hostname", "machine"], Kind::Text, true),
+    field("state", &["status"], Kind::Choice(State::WORDS), false),
+    field("workflow", &[], Kind::Text, false),
+    field("location", &["datacenter"], Kind::Text, true),
+    field("organization", &[], Kind::Text, false),
+    field("hostgroup", &[], Kind::Text, false),
+    field("operatingsystem", &["os"], Kind::Text, false),
+    field("model", &[], Kind::Text, false),
+    field("mac", &[], Kind::Text, true),
+    field("ip", &[], Kind::Text, true),
+    field("foreman_id", &[], Kind::Integer, false),
+    field("attempt", &[], Kind::Integer, false),
+    field("step", &["current_step"], Kind::Text, false),
+    field("message", &["last_message"], Kind::Text, false),
+    field("reports", &[], Kind::Integer, false),
+    field("rejected_reports", &["rejected"], Kind::Integer, false),
+    field("started_at", &["started"], Kind::Time, false),
+    field("installed_at", &["installed"], Kind::Time, false),
+    field("ended_at", &["ended"], Kind::Time, false),
+    field("last_report_at", &["last_report"], Kind::Time, false),
+];
+
+/// What hosts and builds are sorted by.
+pub const SORTABLE: &[&str] = &[
+    "name",
+    "state",
+    "workflow",
+    "location",
+    "organization",
+    "hostgroup",
+    "operatingsystem",
+    "model",
+    "foreman_id",
+    "attempt",
+    "step",
+    "started_at",
+    "installed_at",
+    "ended_at",
+    "last_report_at",
+];
+
+/// What reports are searched by.
+pub const REPORT_FIELDS: &[Field] = &[
+    field("step", &["label"], Kind::Text, true),
+    field("status", &[], Kind::Choice(milepost_domain::Status::WORDS), false),
+    field("message", &[], Kind::Text, true),
+    field("attempt", &[], Kind::Integer, false),
+    field("log_bytes", &["log"], Kind::Integer, false),
+    field("received_at", &["time"], Kind::Time, false),
+    field("reported_at", &[], Kind::Time, false),
+    field("boot_id", &[], Kind::Text, false),
+];
+
+/// The column of a field of [`FIELDS`]. `state` is read as of `$1`, the request's time.
+fn column(field: &Field) -> String {
+    match field.name {
+        "name" | "location" | "organization" | "hostgroup" | "operatingsystem" | "model" | "mac" | "ip"
+        | "foreman_id" => format!("h.{}", field.name),
+        "state" => {
+            "CASE WHEN b.state = 'pending' AND b.expires_at <= $1 THEN 'expired' ELSE b.state END".to_owned()
+        }
+        "step" => "b.current_step".to_owned(),
+        "message" => "b.last_message".to_owned(),
+        "ended_at" => {
+            "CASE WHEN b.state = 'pending' AND b.expires_at <= $1 THEN b.expires_at ELSE b.ended_at END"
+                .to_owned()
+        }
+        other => format!("b.{other}"),
+    }
+}
+
+fn report_column(field: &Field) -> String {
+    match field.name {
+        "step" => "r.label".to_owned(),
+        // A report without a log has none, rather than one of no bytes.
+        "log_bytes" => "NULLIF(r.log_bytes, 0)".to_owned(),
+        other => format!("r.{other}"),
+    }
+}
+
+/// Which page of which list.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// What is searched for.
+    pub search: Option<Expr>,
+    /// How it is sorted, before the id.
+    pub order: Option<Order>,
+    /// How many at most.
+    pub limit: i64,
+    /// How many are left out before.
+    pub offset: i64,
+    /// The request's time.
+    pub now: Time,
+}
+
+/// One page, and how many there are in all.
+#[derive(Debug, Clone)]
+pub struct Page<T> {
+    /// How many there are before the search.
+    pub total: i64,
+    /// How many the search leaves.
+    pub subtotal: i64,
+    /// Those of this page.
+    pub results: Vec<T>,
+}
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = sql_types::BigInt)]
+    count: i64,
+}
+
+#[derive(QueryableByName)]
+struct Ids {
+    #[diesel(sql_type = sql_types::Uuid)]
+    id: Uuid,
+}
+
+fn count(connection: &mut PgConnection, statement: Statement) -> Result<i64> {
+    Ok(statement.into_query().get_result::<Count>(connection)?.count)
+}
+
+/// A condition that always stands first, so that `$1` is the request's time whatever follows.
+fn condition(statement: &mut Statement, query: &Query) {
+    statement.push(" WHERE ").bind(Bind::Time(query.now)).push(" IS NOT NULL");
+}
+
+fn searched(statement: &mut Statement, search: Option<&Expr>, column: &dyn Fn(&Field) -> String) {
+    if let Some(expr) = search {
+        statement.push(" AND ");
+        statement.push_search(expr, column);
+    }
+}
+
+fn ordered(statement: &mut Statement, query: &Query, default: &str, id: &str) {
+    statement.push(" ORDER BY ");
+    match &query.order {
+        Some(order) => {
+            let known = FIELDS.iter().find(|field| field.name == order.field);
+            statement.push(&known.map_or_else(|| id.to_owned(), column));
+            statement.push(if order.descending { " DESC NULLS LAST, " } else { " ASC NULLS LAST, " });
+        }
+        None => {
+            statement.push(default);
+        }
+    }
+    statement.push(id).push(if query.order.as_ref().is_some_and(|order| !order.descending) {
+        " ASC"
+    } else {
+        " DESC"
+    });
+    statement
+        .push(" LIMIT ")
+        .bind(Bind::BigInt(query.limit))
+        .push(" OFFSET ")
+        .bind(Bind::BigInt(query.offset));
+}
+
+const BUILDS: &str = " FROM builds b JOIN hosts h ON h.id = b.host_id";
+const HOSTS: &str = " FROM hosts h LEFT JOIN LATERAL \
+    (SELECT * FROM builds WHERE host_id = h.id ORDER BY id DESC LIMIT 1) b ON true";
+
+/// A page of ids from `from`, with the counts.
+fn page_of_ids(
+    connection: &mut PgConnection,
+    query: &Query,
+    from: &str,
+    only: Option<HostId>,
+    default_order: &str,
+    id: &str,
+) -> Result<Page<Uuid>> {
+    let start = |select: &str| {
+        let mut statement = Statement::default();
+        statement.push("SELECT ").push(select).push(from);
+        condition(&mut statement, query);
+        if let Some(host) = only {
+            statement.push(" AND h.id = ").bind(Bind::Uuid(host.uuid()));
+        }
+        statement
+    };
+    let total = count(connection, start("count(*)"))?;
+    let subtotal = if query.search.is_some() {
+        let mut statement = start("count(*)");
+        searched(&mut statement, query.search.as_ref(), &column);
+        count(connection, statement)?
+    } else {
+        total
+    };
+    let mut statement = start(&format!("{id} AS id"));
+    searched(&mut statement, query.search.as_ref(), &column);
+    ordered(&mut statement, query, default_order, id);
+    let results = statement.into_query().load::<Ids>(connection)?.into_iter().map(|row| row.id).collect();
+    Ok(Page { total, subtotal, results })
+}
+
+/// A host with the build that it has under way, or the last it had.
+#[derive(Debug, Clone)]
+pub struct HostWithBuild {
+    /// The host.
+    pub host: Host,
+    /// Its latest build.
+    pub build: Option<Build>,
+}
+
+/// Builds with their hosts, newest first unless ordered otherwise; of one host, or of all.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub fn builds(
+    connection: &mut PgConnection,
+    query: &Query,
+    only: Option<HostId>,
+) -> Result<Page<build::HostBuild>> {
+    let page = page_of_ids(connection, query, BUILDS, only, "", "b.id")?;
+    let builds = build::load_many(connection, &page.results, query.now)?;
+    let host_ids: Vec<Uuid> = builds.iter().map(|build| build.host.uuid()).collect();
+    let hosts = host::load_many(connection, &host_ids)?;
+    let results = builds
+        .into_iter()
+        .filter_map(|build| {
+            let host = hosts.iter().find(|host| host.id == build.host)?.clone();
+            Some(build::HostBuild { host, build })
+        })
+        .collect();
+    Ok(Page { total: page.total, subtotal: page.subtotal, results })
+}
+
+/// Hosts with their latest build, by name unless ordered otherwise.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub fn hosts(connection: &mut PgConnection, query: &Query) -> Result<Page<HostWithBuild>> {
+    let page = page_of_ids(connection, query, HOSTS, None, "h.name, ", "h.id")?;
+    let mut hosts = host::load_many(connection, &page.results)?;
+    hosts.sort_by_key(|host| page.results.iter().position(|id| *id == host.id.uuid()));
+    let results = hosts
+        .into_iter()
+        .map(|host| Ok(HostWithBuild { build: build::latest(connection, host.id, query.now)?, host }))
+        .collect::<Result<_>>()?;
+    Ok(Page { total: page.total, subtotal: page.subtotal, results })
+}
+
+/// Whose reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportsOf {
+    /// Those of one build.
+    Build(BuildId),
+    /// Those of all builds of a host.
+    Host(HostId),
+}
+
+/// A place in a stream of reports: everything up to it has been seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cursor {
+    /// Of which build the last report seen was.
+    pub build: BuildId,
+    /// Its position there.
+    pub position: u32,
+}
+
+/// Reports in the server's order, from `after` on; `query.order` turns it around when it
+/// descends.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub fn reports(
+    connection: &mut PgConnection,
+    query: &Query,
+    of: ReportsOf,
+    after: Option<Cursor>,
+) -> Result<Page<StoredReport>> {
+    let start = |select: &str| {
+        let mut statement = Statement::default();
+        statement.push("SELECT ").push(select).push(" FROM reports r");
+        condition(&mut statement, query);
+        match of {
+            ReportsOf::Build(build) => statement.push(" AND r.build_id = ").bind(Bind::Uuid(build.uuid())),
+            ReportsOf::Host(host) => statement
+                .push(" AND r.build_id = ANY (ARRAY(SELECT id FROM builds WHERE host_id = ")
+                .bind(Bind::Uuid(host.uuid()))
+                .push("))"),
+        };
+        statement
+    };
+    let total = count(connection, start("count(*)"))?;
+    let narrowed = |select: &str| {
+        let mut statement = start(select);
+        searched(&mut statement, query.search.as_ref(), &report_column);
+        statement
+    };
+    let subtotal = if query.search.is_some() { count(connection, narrowed("count(*)"))? } else { total };
+    let mut statement = narrowed("r.*");
+    if let Some(after) = after {
+        statement.push(" AND (r.build_id, r.position) > (").bind(Bind::Uuid(after.build.uuid())).push(", ");
+        statement.bind(Bind::Integer(crate::row::count(after.position))).push(")");
+    }
+    let direction = if query.order.as_ref().is_some_and(|order| order.descending) { " DESC" } else { " ASC" };
+    statement.push(" ORDER BY r.build_id").push(direction).push(", r.position").push(direction);
+    statement
+        .push(" LIMIT ")
+        .bind(Bind::BigInt(query.limit))
+        .push(" OFFSET ")
+        .bind(Bind::BigInt(query.offset));
+    let rows: Vec<ReportRow> = statement.into_query().load(connection)?;
+    let results = rows.into_iter().map(ReportRow::into_domain).collect::<Result<_>>()?;
+    Ok(Page { total, subtotal, results })
+}
+
+/// How many builds are in each state, of those that have not ended or ended since `since`.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub fn states(connection: &mut PgConnection, since: Time, now: Time) -> Result<Vec<(State, i64)>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = sql_types::Text)]
+        state: String,
+        #[diesel(sql_type = sql_types::BigInt)]
+        count: i64,
+    }
+    let state = FIELDS.iter().find(|field| field.name == "state").map_or_else(String::new, column);
+    let mut statement = Statement::default();
+    statement.push("SELECT s.state, count(*) AS count FROM (SELECT ");
+    statement.push(&state).push(" AS state FROM builds b WHERE ").bind(Bind::Time(now));
+    statement.push(" IS NOT NULL AND (b.ended_at IS NULL OR b.ended_at > ").bind(Bind::Time(since));
+    statement.push(")) s GROUP BY s.state");
+    let rows: Vec<Row> = statement.into_query().load(connection)?;
+    rows.into_iter().map(|row| Ok((crate::row::parsed("builds.state", &row.state)?, row.count))).collect()
+}

@@ -1,0 +1,136 @@
+//! The tables as Diesel sees them; `migrations/` is what makes them so, and a test compares both.
+
+diesel::table! {
+    hosts (id) {
+        id -> Uuid,
+        name -> Text,
+        foreman_id -> Nullable<Int8>,
+        mac -> Nullable<Text>,
+        ip -> Nullable<Text>,
+        organization -> Nullable<Text>,
+        location -> Nullable<Text>,
+        hostgroup -> Nullable<Text>,
+        operatingsystem -> Nullable<Text>,
+        model -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        retired_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    plans (digest) {
+        digest -> Bytea,
+        steps -> Jsonb,
+    }
+}
+
+diesel::table! {
+    builds (id) {
+        id -> Uuid,
+        host_id -> Uuid,
+        workflow -> Text,
+        plan -> Bytea,
+        state -> Text,
+        attempt -> Int4,
+        floor -> Int4,
+        reported -> Nullable<Int4>,
+        reports -> Int4,
+        started_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        installed_at -> Nullable<Timestamptz>,
+        ended_at -> Nullable<Timestamptz>,
+        closed_at -> Nullable<Timestamptz>,
+        last_report_at -> Nullable<Timestamptz>,
+        last_message -> Nullable<Text>,
+        current_step -> Nullable<Text>,
+        boot_id -> Nullable<Text>,
+        seqs -> Jsonb,
+        marks -> Jsonb,
+        rejected_reports -> Int4,
+        rejected_label -> Nullable<Text>,
+        rejected_at -> Nullable<Timestamptz>,
+        version -> Int8,
+    }
+}
+
+diesel::table! {
+    step_runs (build_id, attempt, label) {
+        build_id -> Uuid,
+        attempt -> Int4,
+        label -> Text,
+        name -> Nullable<Text>,
+        priority -> Nullable<Int4>,
+        state -> Text,
+        inferred -> Bool,
+        percentage -> Nullable<Int4>,
+        started_at -> Timestamptz,
+        finished_at -> Nullable<Timestamptz>,
+        attempts -> Int4,
+        message -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    reports (build_id, id) {
+        build_id -> Uuid,
+        id -> Uuid,
+        position -> Int4,
+        attempt -> Int4,
+        label -> Text,
+        name -> Nullable<Text>,
+        priority -> Nullable<Int4>,
+        status -> Nullable<Text>,
+        percentage -> Nullable<Int4>,
+        message -> Nullable<Text>,
+        seq -> Nullable<Int8>,
+        boot_id -> Nullable<Text>,
+        reported_at -> Nullable<Timestamptz>,
+        received_at -> Timestamptz,
+        log_bytes -> Int4,
+    }
+}
+
+diesel::table! {
+    report_logs (build_id, report_id) {
+        build_id -> Uuid,
+        report_id -> Uuid,
+        cut -> Int8,
+        text -> Text,
+    }
+}
+
+diesel::table! {
+    credentials (hash) {
+        hash -> Bytea,
+        build_id -> Uuid,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    steps (label) {
+        label -> Text,
+        owner -> Text,
+        name -> Text,
+        description -> Nullable<Text>,
+        priority -> Int4,
+        weight_seconds -> Int4,
+        timeout_seconds -> Int4,
+    }
+}
+
+diesel::table! {
+    workflows (name) {
+        name -> Text,
+        owner -> Text,
+        title -> Text,
+        description -> Nullable<Text>,
+        registry -> Nullable<Text>,
+        steps -> Jsonb,
+    }
+}
+
+diesel::joinable!(builds -> hosts (host_id));
+diesel::joinable!(builds -> plans (plan));
+diesel::allow_tables_to_appear_in_same_query!(builds, hosts, plans);

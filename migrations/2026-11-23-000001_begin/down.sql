@@ -1,0 +1,9 @@
+DROP TABLE workflows;
+DROP TABLE steps;
+DROP TABLE credentials;
+DROP TABLE report_logs;
+DROP TABLE reports;
+DROP TABLE step_runs;
+DROP TABLE builds;
+DROP TABLE plans;
+DROP TABLE hosts;

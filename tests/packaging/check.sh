@@ -1,0 +1,46 @@
+#!/bin/sh
+# Checks the files that build, run and ship Milepost: the shell scripts, the Makefile, the container files, the licences.
+# No container engine is needed, and none is used.
+set -eu
+
+cd -- "$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)"
+here=tests/packaging
+work=${CARGO_TARGET_DIR:-target}
+venv=$work/venv-packaging
+
+shellcheck scripts/deps.sh .ci/run "$here/check.sh" "$here/deps-test.sh"
+for shell in sh dash bash 'busybox sh'; do
+    $shell -n scripts/deps.sh
+done
+echo "ok   shell scripts"
+
+sh "$here/deps-test.sh"
+
+make --dry-run help build deps test openapi run >/dev/null
+for file in .ci/run scripts/deps.sh "$here/check.sh"; do
+    [ -x "$file" ] || { echo "$file cannot be executed" >&2; exit 1; }
+done
+echo "ok   Makefile"
+
+# Made once, and again when what it holds has changed or the Python that it was made with has gone.
+if ! cmp -s "$here/requirements.txt" "$venv/made-from" || ! "$venv/bin/python" -c '' 2>/dev/null; then
+    rm -rf "$venv"
+    mkdir -p "$work"
+    python3 -m venv "$venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$here/requirements.txt"
+    cp "$here/requirements.txt" "$venv/made-from"
+fi
+
+said=$("$venv/bin/check-jsonschema" --builtin-schema vendor.compose-spec docker-compose.yml 2>&1) || {
+    echo "$said" >&2
+    exit 1
+}
+echo "ok   docker-compose.yml has the form of a Compose file"
+if [ -x "$venv/bin/hadolint" ]; then
+    "$venv/bin/hadolint" Dockerfile
+    echo "ok   Dockerfile has no lint"
+else
+    echo "skip Dockerfile lint: no linter for this machine"
+fi
+
+"$venv/bin/python" -B "$here/check.py"
