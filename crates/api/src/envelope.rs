@@ -41,15 +41,8 @@ pub(crate) async fn envelope<B: MessageBody + 'static>(
             (1..=64).contains(&id.len()) && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
         })
         .map_or_else(|| clock::new_id::<()>(clock::now()).to_string(), ToOwned::to_owned);
-    let request_for_errors = request.request().clone();
-    let response = match next.call(request).await {
-        Ok(response) => response.map_into_left_body(),
-        // Extractors of actix itself answer this way; ours answer problems.
-        Err(error) => {
-            let response = error.error_response();
-            ServiceResponse::new(request_for_errors, response).map_into_right_body()
-        }
-    };
+    // A clone of the request held across this call would panic: routing needs it alone.
+    let response = next.call(request).await?.map_into_left_body();
     let problem =
         response.response().extensions().get::<Problem>().cloned().or_else(|| foreign(response.response()));
     let mut response = match problem {

@@ -17,7 +17,7 @@ mod view;
 
 pub use auth::{Scope, Secret, WeakSecret};
 pub use openapi::{document, document_text};
-pub use serve::{App, Running, Settings, serve};
+pub use serve::{App, Settings, run};
 
 /// The version of the API: the part of the document's version that clients rely on.
 pub const API_VERSION: &str = "2.0.0";

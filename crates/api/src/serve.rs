@@ -3,15 +3,25 @@
 //! The rule it protects: the caller binds the socket and is told when the server answers, so a
 //! port of 0 works and nobody has to guess when it is up.
 
-use std::{net::TcpListener, sync::Arc, time::Duration};
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
 
-use actix_web::{App as ActixApp, HttpRequest, HttpServer, dev::ServerHandle, middleware, web};
+use actix_web::{App as ActixApp, HttpRequest, HttpServer, dev::Server, middleware, web};
 use ipnet::IpNet;
 use milepost_domain::Time;
 use milepost_store::Store;
 use utoipa_actix_web::AppExt as _;
 
-use crate::{auth::Secret, body::BODY_MAX, clock, envelope, openapi, routes};
+use crate::{
+    auth::Secret,
+    body::BODY_MAX,
+    clock, envelope, openapi,
+    problem::{Code, Problem},
+    routes,
+};
 
 /// How long requests in flight may take when the service is stopped, in seconds.
 const SHUTDOWN_SECONDS: u64 = 10;
@@ -66,39 +76,40 @@ impl App {
     }
 }
 
-/// A server at work.
-pub struct Running {
-    handle: ServerHandle,
-    server: actix_web::dev::Server,
-}
-
-impl Running {
-    /// A handle that stops it.
-    #[must_use]
-    pub fn handle(&self) -> ServerHandle {
-        self.handle.clone()
-    }
-
-    /// Serves until it is stopped; requests in flight are answered first.
-    ///
-    /// # Errors
-    /// When the listener fails.
-    pub async fn join(self) -> std::io::Result<()> {
-        self.server.await
-    }
-}
-
-/// Serves on `listener`. Call it within an actix runtime.
+/// Serves on `listener` until `stop` resolves, then answers what is in flight and returns.
+/// `ready` is called once the service can be used. Blocks the thread.
 ///
 /// # Errors
 /// When the listener cannot be used.
-pub fn serve(app: App, listener: TcpListener) -> std::io::Result<Running> {
+pub fn run(
+    app: App,
+    listener: TcpListener,
+    ready: impl FnOnce(SocketAddr),
+    stop: impl Future<Output = ()> + 'static,
+) -> std::io::Result<()> {
+    let address = listener.local_addr()?;
+    actix_web::rt::System::new().block_on(async move {
+        let server = server(app, listener)?;
+        let handle = server.handle();
+        actix_web::rt::spawn(async move {
+            stop.await;
+            handle.stop(true).await;
+        });
+        ready(address);
+        server.await
+    })
+}
+
+fn server(app: App, listener: TcpListener) -> std::io::Result<Server> {
     let workers = app.settings.workers;
     let data = web::Data::new(app);
     let server = HttpServer::new(move || {
         let (app, _) = ActixApp::new()
             .app_data(data.clone())
             .app_data(web::PayloadConfig::new(BODY_MAX))
+            .app_data(web::QueryConfig::default().error_handler(|error, _| {
+                Problem::new(Code::MalformedRequest, format!("the query cannot be read: {error}")).into()
+            }))
             .into_utoipa_app()
             .configure(routes::configure)
             .split_for_parts();
@@ -115,6 +126,5 @@ pub fn serve(app: App, listener: TcpListener) -> std::io::Result<Running> {
         Some(workers) => server.workers(workers),
         None => server,
     };
-    let server = server.listen(listener)?.run();
-    Ok(Running { handle: server.handle(), server })
+    Ok(server.listen(listener)?.run())
 }

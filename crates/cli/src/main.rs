@@ -1,4 +1,70 @@
-use std::io::Write as _;
-fn main() {
-    let _ = std::io::stdout().write_all(milepost_api::document_text().as_bytes());
+//! The one binary of Milepost.
+//!
+//! The rule it protects: this crate puts the others together and talks to people; what it decides
+//! itself is only how things are typed, printed and ended.
+
+mod args;
+mod config;
+mod failure;
+mod serve;
+
+use std::{io::Write as _, process::ExitCode};
+
+use clap::Parser as _;
+use milepost_store::migrate;
+
+use crate::{
+    args::{Cli, Command, MigrateArgs, TokenCommand},
+    failure::Failure,
+};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli.command) {
+        Ok(code) => code,
+        Err(failure) => {
+            let _ = writeln!(std::io::stderr(), "milepost: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Serve(args) => serve::run(args)?,
+        Command::Token(TokenCommand::Create { place, scope, expires }) => {
+            let secret = config::secret(&config::data_dir(&place)?.join("secret"))?;
+            let token = secret.mint(scope, expires.0).map_err(Failure::usage)?;
+            say(&format!("{token}\n"))?;
+        }
+        Command::Migrate(args) => run_migrate(&args)?,
+        Command::Openapi => say(&milepost_api::document_text())?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_migrate(args: &MigrateArgs) -> Result<(), Failure> {
+    let (cluster, url) = match &args.database_url {
+        Some(url) => (None, url.clone()),
+        None => {
+            let (cluster, url) = serve::embedded(&config::data_dir(&args.place)?)?;
+            (Some(cluster), url)
+        }
+    };
+    let done = if args.dry_run { migrate::pending(&url) } else { migrate::run(&url) };
+    if let Some(cluster) = cluster {
+        cluster.stop()?;
+    }
+    let done = done?;
+    let verb = if args.dry_run { "would apply" } else { "applied" };
+    let lines: String = done.iter().map(|migration| format!("{verb} {migration}\n")).collect();
+    say(if lines.is_empty() { "the database is up to date\n" } else { &lines })
+}
+
+/// Writes to standard output; a reader that went away has seen enough.
+fn say(text: &str) -> Result<(), Failure> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
 }

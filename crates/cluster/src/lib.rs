@@ -110,6 +110,7 @@ impl Cluster {
             (server, Started::Adopted)
         } else {
             Home::of(&layout.data)?.sweep(&layout.data);
+            pidfile::clear_misleading(&layout)?;
             let server = Postmaster::start(&binaries, &user, &layout, &arguments)?;
             (server, if fresh { Started::Fresh } else { Started::Warm })
         };

@@ -8,6 +8,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::{Error, layout::Layout, process::exists};
+
 /// The parts of `postmaster.pid` that we use. It grows line by line while the server starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PidFile {
@@ -52,6 +54,24 @@ impl PidFile {
             ready: line(7) == Some("ready"),
         })
     }
+}
+
+/// Removes the pid files of a dead server whose number another process has by now, as happens after a
+/// reboot or under an init that leaves zombies. PostgreSQL only asks whether the number is in use by
+/// its user, and would refuse to start for ever.
+///
+/// Only for the owner of the lock, after nothing of ours was found alive on the directory.
+pub(crate) fn clear_misleading(layout: &Layout) -> Result<(), Error> {
+    let socket_lock = layout.socket.join(".s.PGSQL.5432.lock");
+    for path in [layout.data.join("postmaster.pid"), socket_lock] {
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let pid = text.lines().next().and_then(|line| line.trim().parse::<i32>().ok());
+        if pid.is_some_and(|pid| exists(pid.saturating_abs())) {
+            log::warn!("removing the stale {}: its pid is another process now", path.display());
+            fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -58,8 +58,9 @@ impl Postmaster {
         let (log, before) = open_log(layout, user)?;
         let output = log.try_clone().map_err(Error::io("open the log", &layout.log))?;
         let program = binaries.program("postgres");
+        // It would go there by itself, but later: so it is known for ours from its first moment on.
         let child = user
-            .command(&program, &layout.parent)
+            .command(&program, &layout.data)
             .args(arguments)
             .stdout(output)
             .stderr(log)
@@ -79,14 +80,14 @@ impl Postmaster {
     pub(crate) fn adopt(layout: &Layout, arguments: &[OsString]) -> Result<Option<Self>, Error> {
         let home = Home::of(&layout.data)?;
         let Some(file) = PidFile::read(&layout.data) else { return Ok(None) };
-        if !home.holds(file.pid.abs()) {
+        if !home.holds(file.pid.saturating_abs()) {
             return Ok(None);
         }
         let recorded = fs::read(layout.data.join("postmaster.opts")).unwrap_or_default();
         let ours = recorded.windows(MARK.len()).any(|part| part == MARK.as_bytes());
         if file.pid < 0 || !ours {
             let directory = layout.data.clone();
-            return Err(Error::ForeignServer { directory, pid: file.pid.abs() });
+            return Err(Error::ForeignServer { directory, pid: file.pid.saturating_abs() });
         }
         let layout = layout.clone();
         let mut server = Self { layout, home, pid: file.pid, child: None, listen: None };

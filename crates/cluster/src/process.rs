@@ -12,6 +12,7 @@ use std::{
 };
 
 use nix::{
+    errno::Errno,
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
@@ -68,6 +69,11 @@ impl Home {
             log::warn!("processes {left:?} on {place} do not go away");
         }
     }
+}
+
+/// Whether any process has this number, a zombie too.
+pub(crate) fn exists(pid: i32) -> bool {
+    kill(Pid::from_raw(pid), None) != Err(Errno::ESRCH)
 }
 
 /// Sends a signal; a process that is gone already is what the caller wanted.

@@ -3,7 +3,10 @@
 use std::{
     fs,
     io::{BufRead, BufReader},
-    os::unix::process::ExitStatusExt,
+    os::unix::{
+        fs::MetadataExt,
+        process::{CommandExt, ExitStatusExt},
+    },
     process::{Command, Stdio},
 };
 
@@ -76,7 +79,10 @@ fn a_killed_server_recovers_what_was_committed_despite_a_busy_backend() {
     sql(&cluster, "postgres", "create table kept as select generate_series(1, 100000)");
     // A loop that looks at nothing outlives its postmaster, and holds the shared memory.
     let busy = "do $$ begin raise notice 'pid %', pg_backend_pid(); loop end loop; end $$";
-    let mut client = psql(&cluster, "postgres").args(["-c", busy]).stderr(Stdio::piped()).spawn().unwrap();
+    // So that it ends some time even where this test fails.
+    let limit = "set statement_timeout = '60s'";
+    let mut client =
+        psql(&cluster, "postgres").args(["-c", limit, "-c", busy]).stderr(Stdio::piped()).spawn().unwrap();
     let mut said = String::new();
     BufReader::new(client.stderr.take().unwrap()).read_line(&mut said).unwrap();
     let backend: i32 = said.trim().rsplit(' ').next().unwrap().parse().unwrap();
@@ -102,9 +108,30 @@ fn a_server_that_died_is_noticed() {
     waitid(id, WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT).unwrap();
     assert!(!cluster.is_running());
     cluster.stop().unwrap();
-    assert!(place.path("pg").join("postmaster.pid").exists(), "PostgreSQL judges its stale file by itself");
     let again = place.start();
     assert_eq!(again.started_how(), Started::Warm);
+}
+
+#[test]
+fn a_stale_pid_that_somebody_else_has_now_is_no_obstacle() {
+    let place = Place::new();
+    let cluster = place.start();
+    kill_9(cluster.pid());
+    cluster.stop().unwrap();
+    let files = ["pg/postmaster.pid", "pg.socket/.s.PGSQL.5432.lock"].map(|name| place.path(name));
+    // PostgreSQL only minds the processes of its own user.
+    let owner = fs::metadata(&files[0]).unwrap().uid();
+    let mut other = Command::new("/bin/sleep").arg("3600").uid(owner).spawn().unwrap();
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        let rest = text.split_once('\n').unwrap().1;
+        fs::write(&file, format!("{}\n{rest}", other.id())).unwrap();
+    }
+
+    assert_eq!(place.start().started_how(), Started::Warm);
+    assert!(other.try_wait().unwrap().is_none(), "it is not ours to end");
+    other.kill().unwrap();
+    other.wait().unwrap();
 }
 
 #[test]
@@ -115,11 +142,11 @@ fn an_interrupted_initdb_leaves_nothing_half() {
     fs::write(unfinished.join("PG_VERSION"), "15\n").unwrap();
     // It may even still be running.
     fs::copy("/bin/sleep", place.path("initdb")).unwrap();
-    let mut running =
-        Command::new(place.path("initdb")).arg("3600").current_dir(&unfinished).spawn().unwrap();
+    let mut running = Command::new(place.path("initdb")).arg("60").current_dir(&unfinished).spawn().unwrap();
 
     let cluster = place.start();
     assert_eq!(cluster.started_how(), Started::Fresh);
     assert!(!unfinished.exists());
-    assert_eq!(running.wait().unwrap().signal(), Some(9));
+    let ended = running.try_wait().unwrap().expect("it was ended before its directory was removed");
+    assert_eq!(ended.signal(), Some(9));
 }

@@ -1,0 +1,170 @@
+//! What can be typed, and what `--help` says about it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use ipnet::IpNet;
+use milepost_api::Scope;
+use milepost_domain::registry::Mode;
+
+/// Shows how the installation of every host is going.
+#[derive(Debug, Parser)]
+#[command(
+    name = "milepost",
+    version,
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the service
+    #[command(after_help = "\
+Examples:
+  milepost serve                                  on 127.0.0.1:8420, with an embedded PostgreSQL
+  milepost serve --listen 0.0.0.0:8420            reachable by the machines being installed
+  DATABASE_URL=postgresql://milepost@db/milepost milepost serve
+  milepost serve --print-config                   each setting and where it came from")]
+    Serve(ServeArgs),
+    /// Make tokens for programs and people
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Bring the database to this version, and say what was done
+    Migrate(MigrateArgs),
+    /// Print the OpenAPI document
+    Openapi,
+}
+
+/// Where the service keeps its things.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DataDir {
+    /// Where the service keeps its things [default: /var/lib/milepost as root, else $XDG_DATA_HOME/milepost]
+    #[arg(long, env = "MILEPOST_DATA_DIR", value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// A TOML file with settings [default: config.toml in the data directory, if it is there]
+    #[arg(long, env = "MILEPOST_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    pub(crate) place: DataDir,
+    /// Address and port to serve on; port 0 takes a free one [default: 127.0.0.1:8420]
+    #[arg(long, env = "MILEPOST_LISTEN", value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<String>,
+    /// How others reach the service, for the URLs it hands out [default: as each request came]
+    #[arg(long, env = "MILEPOST_PUBLIC_URL", value_name = "URL")]
+    pub(crate) public_url: Option<String>,
+    /// Threads that serve [default: one a core]
+    #[arg(long, env = "MILEPOST_WORKERS", value_name = "N")]
+    pub(crate) workers: Option<usize>,
+    /// Whether unknown steps are refused (strict) or taken (loose) [default: strict]
+    #[arg(long, env = "MILEPOST_REGISTRY", value_name = "MODE")]
+    pub(crate) registry: Option<Mode>,
+    /// PostgreSQL of the site's own [default: an embedded one in the data directory]
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub(crate) database_url: Option<String>,
+    /// Connections to the database, at most [default: 10]
+    #[arg(long, env = "MILEPOST_DATABASE_CONNECTIONS", value_name = "N")]
+    pub(crate) database_connections: Option<u32>,
+    /// File with the secret that tokens are signed with [default: secret in the data directory]
+    #[arg(long, env = "MILEPOST_SECRET_FILE", value_name = "FILE")]
+    pub(crate) secret_file: Option<PathBuf>,
+    /// How long a build's token is valid, in minutes [default: 360]
+    #[arg(long, env = "MILEPOST_TOKEN_MINUTES", value_name = "MINUTES")]
+    pub(crate) token_minutes: Option<u32>,
+    /// Networks that may use /api/update, which carries no credential [default: none]
+    #[arg(long, env = "MILEPOST_COMPAT_API_UPDATE", value_name = "CIDR", value_delimiter = ',')]
+    pub(crate) compat_api_update: Option<Vec<IpNet>>,
+    /// What is logged: error, warn, info, debug, or a filter such as milepost=debug [default: info]
+    #[arg(long, env = "MILEPOST_LOG", value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+    /// Print each setting and where it came from, and do nothing else
+    #[arg(long)]
+    pub(crate) print_config: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Make a token and print it, alone, on standard output
+    #[command(after_help = "\
+Examples:
+  export MILEPOST_TOKEN=$(milepost token create --scope manage)
+  milepost token create --scope read --expires 30d")]
+    Create {
+        #[command(flatten)]
+        place: DataDir,
+        /// read: see everything; manage: also open builds and change the registry
+        #[arg(long, default_value = "read")]
+        scope: Scope,
+        /// How long it is valid: 12h, 30d, 1y, or never
+        #[arg(long, default_value = "30d", value_name = "DURATION")]
+        expires: Lifetime,
+    },
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct MigrateArgs {
+    #[command(flatten)]
+    pub(crate) place: DataDir,
+    /// PostgreSQL of the site's own
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub(crate) database_url: Option<String>,
+    /// Only say what would be done
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// How long a token is valid; `None`: for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lifetime(pub(crate) Option<chrono::Duration>);
+
+impl std::str::FromStr for Lifetime {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "never" {
+            return Ok(Self(None));
+        }
+        let wrong = || format!("'{text}' is no duration; write for example 45m, 12h, 30d, 1y or never");
+        let unit = text.chars().last().ok_or_else(wrong)?;
+        let number: i64 = text.strip_suffix(unit).and_then(|number| number.parse().ok()).ok_or_else(wrong)?;
+        let seconds = match unit {
+            's' => 1,
+            'm' => 60,
+            'h' => 3600,
+            'd' => 86_400,
+            'w' => 604_800,
+            'y' => 31_536_000,
+            _ => return Err(wrong()),
+        };
+        let seconds = number.checked_mul(seconds).filter(|seconds| (1..=3_153_600_000).contains(seconds));
+        Ok(Self(chrono::Duration::try_seconds(seconds.ok_or_else(wrong)?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_are_read_as_people_write_them() {
+        assert_eq!("30d".parse::<Lifetime>().unwrap().0, chrono::Duration::try_days(30));
+        assert_eq!("never".parse::<Lifetime>().unwrap().0, None);
+        for text in ["", "30", "d", "-1d", "0d", "30 d", "1000y"] {
+            assert!(text.parse::<Lifetime>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! Settings from the command line, the environment, a file, or by default, in this order.
+//!
+//! The rule it protects: each setting is named once here, knows where it came from, and a key in
+//! the file that is none is an error; secrets are never printed.
+
+use std::{
+    env, fmt,
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
+
+use ipnet::IpNet;
+use milepost_api::{Secret, Settings};
+use milepost_domain::registry::Mode;
+use milepost_store::PoolSettings;
+use serde::Deserialize;
+
+use crate::{
+    args::{DataDir, ServeArgs},
+    failure::Failure,
+};
+
+/// Where a setting came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Origin {
+    /// The command line or the environment; clap names the variable in `--help`.
+    Argument,
+    File(PathBuf),
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Argument => f.write_str("command line or environment"),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// The file, as it is written. Unknown keys are errors.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    server: ServerSection,
+    database: DatabaseSection,
+    tokens: TokensSection,
+    compat: CompatSection,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ServerSection {
+    listen: Option<String>,
+    public_url: Option<String>,
+    workers: Option<usize>,
+    registry: Option<Mode>,
+    log: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct DatabaseSection {
+    url: Option<String>,
+    connections: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct TokensSection {
+    secret_file: Option<PathBuf>,
+    build_minutes: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct CompatSection {
+    api_update: Option<Vec<IpNet>>,
+}
+
+/// Every setting of the service.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) listen: String,
+    pub(crate) log: String,
+    /// The site's own PostgreSQL; `None`: the embedded one.
+    pub(crate) database_url: Option<String>,
+    pub(crate) pool: PoolSettings,
+    pub(crate) registry: Mode,
+    pub(crate) secret_file: PathBuf,
+    pub(crate) settings: Settings,
+    /// As they are printed: key, value, origin.
+    printed: Vec<(&'static str, String, Origin)>,
+}
+
+/// Picks each setting and keeps where it came from.
+struct Picker {
+    file: Option<PathBuf>,
+    printed: Vec<(&'static str, String, Origin)>,
+}
+
+impl Picker {
+    fn pick<T>(
+        &mut self,
+        key: &'static str,
+        argument: Option<T>,
+        file: Option<T>,
+        print: impl Fn(&T) -> String,
+    ) -> Option<T> {
+        let (value, origin) = match (argument, file) {
+            (Some(value), _) => (Some(value), Origin::Argument),
+            (None, Some(value)) => (Some(value), self.file.clone().map_or(Origin::Default, Origin::File)),
+            (None, None) => (None, Origin::Default),
+        };
+        let printed = value.as_ref().map_or_else(String::new, print);
+        self.printed.push((key, printed, origin));
+        value
+    }
+
+    fn or<T>(
+        &mut self,
+        key: &'static str,
+        argument: Option<T>,
+        file: Option<T>,
+        default: T,
+        print: impl Fn(&T) -> String,
+    ) -> T {
+        match self.pick(key, argument, file, &print) {
+            Some(value) => value,
+            None => {
+                if let Some(last) = self.printed.last_mut() {
+                    last.1 = print(&default);
+                }
+                default
+            }
+        }
+    }
+}
+
+fn quoted(value: &impl ToString) -> String {
+    format!("{:?}", value.to_string())
+}
+
+/// The data directory of whoever runs this.
+pub(crate) fn data_dir(place: &DataDir) -> Result<PathBuf, Failure> {
+    let default = || {
+        if is_root() {
+            return Ok(PathBuf::from("/var/lib/milepost"));
+        }
+        let home = || env::var_os("HOME").map(|home| Path::new(&home).join(".local/share"));
+        let share =
+            env::var_os("XDG_DATA_HOME").filter(|dir| !dir.is_empty()).map(PathBuf::from).or_else(home);
+        let share = share.ok_or_else(|| Failure::usage("there is no HOME; name a place with --data-dir"))?;
+        Ok(share.join("milepost"))
+    };
+    place.data_dir.clone().map_or_else(default, Ok)
+}
+
+/// Whether we are root, who may write to `/var/lib`.
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
+}
+
+fn read_file(place: &DataDir, data_dir: &Path) -> Result<(Option<PathBuf>, File), Failure> {
+    let path = match &place.config {
+        Some(path) => path.clone(),
+        None => {
+            let path = data_dir.join("config.toml");
+            if !path.exists() {
+                return Ok((None, File::default()));
+            }
+            path
+        }
+    };
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        Failure::usage(format!("cannot read the settings in {}: {error}", path.display()))
+    })?;
+    let file =
+        toml::from_str(&text).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
+    Ok((Some(path), file))
+}
+
+impl Config {
+    /// Reads all settings.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or a value is not what its place allows.
+    pub(crate) fn read(args: ServeArgs) -> Result<Self, Failure> {
+        let data_dir = data_dir(&args.place)?;
+        let (path, file) = read_file(&args.place, &data_dir)?;
+        let mut from = Picker { file: path, printed: Vec::new() };
+        let default_data_dir = data_dir.clone();
+        let data_dir =
+            from.or("data_dir", args.place.data_dir, None, default_data_dir, |dir| quoted(&dir.display()));
+        let server = file.server;
+        let listen =
+            from.or("server.listen", args.listen, server.listen, "127.0.0.1:8420".to_owned(), quoted);
+        let public_url = from.pick("server.public_url", args.public_url, server.public_url, quoted);
+        let workers = from.pick("server.workers", args.workers, server.workers, ToString::to_string);
+        let registry = from.or("server.registry", args.registry, server.registry, Mode::Strict, quoted);
+        let log = from.or("server.log", args.log, server.log, "info".to_owned(), quoted);
+        let database = file.database;
+        let database_url =
+            from.pick("database.url", args.database_url, database.url, |url| quoted(&without_password(url)));
+        let connections = from.or(
+            "database.connections",
+            args.database_connections,
+            database.connections,
+            10,
+            ToString::to_string,
+        );
+        let tokens = file.tokens;
+        let secret_file = from.or(
+            "tokens.secret_file",
+            args.secret_file,
+            tokens.secret_file,
+            data_dir.join("secret"),
+            |file| quoted(&file.display()),
+        );
+        let minutes = from.or(
+            "tokens.build_minutes",
+            args.token_minutes,
+            tokens.build_minutes,
+            360,
+            ToString::to_string,
+        );
+        let api_update = from.or(
+            "compat.api_update",
+            args.compat_api_update,
+            file.compat.api_update,
+            Vec::new(),
+            |networks| {
+                let networks: Vec<String> = networks.iter().map(quoted).collect();
+                format!("[{}]", networks.join(", "))
+            },
+        );
+        if workers == Some(0) || connections == 0 || minutes == 0 {
+            return Err(Failure::usage(
+                "server.workers, database.connections and tokens.build_minutes must be at least 1",
+            ));
+        }
+        let public_url = public_url.map(|url| url.trim_end_matches('/').to_owned());
+        if public_url.as_ref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://"))
+        {
+            return Err(Failure::usage("server.public_url must start with http:// or https://"));
+        }
+        Ok(Self {
+            data_dir,
+            listen,
+            log,
+            database_url,
+            pool: PoolSettings { connections, ..PoolSettings::default() },
+            registry,
+            secret_file,
+            settings: Settings {
+                public_url,
+                token_duration: chrono::Duration::minutes(minutes.into()),
+                api_update,
+                workers,
+            },
+            printed: from.printed,
+        })
+    }
+
+    /// Each setting as a line of TOML, with where it came from.
+    pub(crate) fn print(&self) -> String {
+        let mut text = String::new();
+        let mut section = "";
+        for (key, value, origin) in &self.printed {
+            let (own, name) = key.rsplit_once('.').unwrap_or(("", key));
+            if own != section {
+                section = own;
+                text.push_str(&format!("\n[{section}]\n"));
+            }
+            let line =
+                if value.is_empty() { format!("# {name} is not set") } else { format!("{name} = {value}") };
+            text.push_str(&format!("{line:<50} # {origin}\n"));
+        }
+        text
+    }
+}
+
+/// A database URL that may be shown.
+fn without_password(url: &str) -> String {
+    let hidden = url.split_once("://").and_then(|(scheme, rest)| {
+        let (user, host) = rest.rsplit_once('@')?;
+        let (user, _) = user.split_once(':')?;
+        Some(format!("{scheme}://{user}:***@{host}"))
+    });
+    match hidden {
+        Some(url) => url,
+        None if url.contains("password") => "(hidden: it holds a password)".to_owned(),
+        None => url.to_owned(),
+    }
+}
+
+/// The secret that tokens are signed with: from the environment, or from its file, which is made
+/// on first use.
+///
+/// # Errors
+/// When the file cannot be read or made, or the secret is too short.
+pub(crate) fn secret(file: &Path) -> Result<Secret, Failure> {
+    if let Some(text) = env::var_os("MILEPOST_SECRET") {
+        let text = text.to_string_lossy();
+        return text.parse().map_err(|error| Failure::usage(format!("MILEPOST_SECRET: {error}")));
+    }
+    let unusable = |error: std::io::Error| {
+        Failure::usage(format!(
+            "cannot use the secret in {}: {error}; run this as the user of the service, or set MILEPOST_TOKEN",
+            file.display()
+        ))
+    };
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => make_secret(file).map_err(unusable)?,
+        Err(error) => return Err(unusable(error)),
+    };
+    text.parse().map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
+}
+
+/// Writes a new secret, readable by its owner only; whoever comes second takes the first one's.
+fn make_secret(file: &Path) -> std::io::Result<String> {
+    use std::{fs::OpenOptions, io::Write as _, os::unix::fs::OpenOptionsExt as _};
+    if let Some(directory) = file.parent() {
+        std::fs::create_dir_all(directory)?;
+    }
+    let secret = Secret::generate();
+    let draft = file.with_extension(format!("new.{}", std::process::id()));
+    let mut out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+    writeln!(out, "{secret}")?;
+    out.sync_all()?;
+    let linked = std::fs::hard_link(&draft, file);
+    std::fs::remove_file(&draft)?;
+    match linked {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => std::fs::read_to_string(file),
+    }
+}
+
+/// How a client on this machine reaches a service that listens on `address`.
+pub(crate) fn local_url(address: std::net::SocketAddr) -> String {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => "127.0.0.1".to_owned(),
+        IpAddr::V6(ip) if ip.is_unspecified() => "[::1]".to_owned(),
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    };
+    format!("http://{ip}:{}", address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_not_printed() {
+        assert_eq!(without_password("postgresql://m:s3cret@db/m"), "postgresql://m:***@db/m");
+        assert_eq!(without_password("postgresql://m@db/m"), "postgresql://m@db/m");
+        assert!(!without_password("host=db password=s3cret").contains("s3cret"));
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_that_names_it() {
+        let error = toml::from_str::<File>("[server]\nlisen = \"x\"\n").unwrap_err().to_string();
+        assert!(error.contains("lisen") && error.contains("listen"), "{error}");
+    }
+}

@@ -1,0 +1,137 @@
+//! `milepost serve`: the service, with the database it brings along or one of the site's own.
+//!
+//! The rule it protects: what was started is stopped in the reverse order; requests in flight are
+//! answered before the database goes.
+
+use std::{
+    io::Write as _,
+    net::{SocketAddr, TcpListener},
+    path::Path,
+};
+
+use milepost_api::App;
+use milepost_cluster::{Cluster, Durability, Started};
+use milepost_store::{Store, migrate};
+
+use crate::{
+    args::ServeArgs,
+    config::{self, Config},
+    failure::Failure,
+};
+
+/// The database of the service within its cluster.
+const DATABASE: &str = "milepost";
+
+pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
+    let print_config = args.print_config;
+    let config = Config::read(args)?;
+    if print_config {
+        std::io::stdout().write_all(config.print().as_bytes())?;
+        return Ok(());
+    }
+    let filter = env_logger::Env::default().default_filter_or(&config.log);
+    env_logger::Builder::from_env(filter).init();
+    prepare(&config.data_dir)?;
+    // Before the database is touched: a port that is taken is the most likely mistake.
+    let listener = TcpListener::bind(&config.listen).map_err(|error| {
+        Failure::usage(format!("cannot listen on {}: {error}; choose another with --listen", config.listen))
+    })?;
+    let secret = config::secret(&config.secret_file)?;
+    let (cluster, url) = match &config.database_url {
+        Some(url) => (None, url.clone()),
+        None => {
+            let (cluster, url) = embedded(&config.data_dir)?;
+            (Some(cluster), url)
+        }
+    };
+    let served = serve(&config, listener, secret, &url, cluster.as_ref());
+    let stopped = cluster.map_or(Ok(()), Cluster::stop);
+    served?;
+    Ok(stopped?)
+}
+
+/// Makes the data directory; others may pass through it, its secrets are closed by themselves.
+fn prepare(data_dir: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(data_dir).map_err(|error| {
+        let place = data_dir.display();
+        Failure::usage(format!(
+            "cannot make the data directory {place}: {error}; choose another with --data-dir"
+        ))
+    })
+}
+
+/// Starts the PostgreSQL that lives in the data directory, and answers its URL.
+pub(crate) fn embedded(data_dir: &Path) -> Result<(Cluster, String), Failure> {
+    let config = milepost_cluster::Config::new(data_dir.join("postgres"), Durability::Durable);
+    let cluster = Cluster::start(&config)?;
+    cluster.ensure_database(DATABASE)?;
+    let url = cluster.url(DATABASE);
+    Ok((cluster, url))
+}
+
+fn serve(
+    config: &Config,
+    listener: TcpListener,
+    secret: milepost_api::Secret,
+    url: &str,
+    cluster: Option<&Cluster>,
+) -> Result<(), Failure> {
+    for migration in migrate::run(url)? {
+        log::info!("migrated the database: {migration}");
+    }
+    let store = Store::connect(url, &config.pool, config.registry)?;
+    let app = App::new(store, secret, config.settings.clone());
+    let first = cluster.is_some_and(|cluster| cluster.started_how() == Started::Fresh);
+    let address_file = config.data_dir.join("url");
+    let ready = |address: SocketAddr| {
+        let url = config::local_url(address);
+        if let Err(error) = std::fs::write(&address_file, &url) {
+            log::warn!("cannot write {}: {error}; clients here need MILEPOST_URL", address_file.display());
+        }
+        let mut err = std::io::stderr().lock();
+        // Nobody reads it: then nobody misses it.
+        let _ = writeln!(err, "listening on {url}");
+        if first {
+            let _ = err.write_all(welcome(config, &url).as_bytes());
+        }
+    };
+    let served = milepost_api::run(app, listener, ready, termination());
+    let _ = std::fs::remove_file(&address_file);
+    Ok(served?)
+}
+
+/// Resolves when somebody asks the process to end.
+async fn termination() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
+        log::error!("cannot listen to signals; end the service with SIGKILL, it recovers");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => log::info!("SIGTERM: answering what is in flight, then stopping"),
+        _ = interrupt.recv() => log::info!("SIGINT: answering what is in flight, then stopping"),
+    }
+}
+
+/// What the first start says: where things are, and three lines to paste.
+fn welcome(config: &Config, url: &str) -> String {
+    let own = std::env::current_exe().ok();
+    let own = own.as_deref().map_or_else(|| "milepost".into(), |own| own.to_string_lossy());
+    let data = config.data_dir.display();
+    let at = format!("--data-dir {data}");
+    format!(
+        "
+Milepost is ready.
+  web    {url}/docs (the API), {url}/openapi.json
+  data   {data} (PostgreSQL in postgres/, the secret that signs tokens in secret)
+
+Three lines to paste into another shell: open a build, report a step, see it.
+  URL=$(curl -sS {url}/api/v2/builds -H \"Authorization: Bearer $({own} token create --scope manage {at})\" \\
+    -H 'Content-Type: application/json' -d '{{\"host\":{{\"name\":\"web1.example.com\"}},\"workflow\":\"kickstart\"}}' | sed 's/.*\"report_url\":\"\\([^\"]*\\)\".*/\\1/')
+  curl -sS $URL/get_ks/done; curl -sS -d status=init -d 'message=412 packages' $URL/packages
+  {own} status {at}
+
+"
+    )
+}
