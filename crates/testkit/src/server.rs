@@ -1,0 +1,109 @@
+//! The service, in this process, on a free port and a database of its own.
+
+use std::{net::TcpListener, sync::mpsc, thread};
+
+use milepost_api::{App, Scope, Secret, Settings};
+use milepost_domain::registry::Mode;
+use milepost_store::{PoolSettings, Store};
+use tokio::sync::oneshot;
+
+use crate::{Api, Database};
+
+/// What a test wants otherwise than by default.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The settings of the API.
+    pub settings: Settings,
+    /// Strict or loose for all.
+    pub registry: Mode,
+}
+
+/// A running service; it ends with this value.
+pub struct Server {
+    /// Where it listens, for example `http://127.0.0.1:34567`.
+    pub url: String,
+    /// Its database.
+    pub database: Database,
+    secret: Secret,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Server {
+    /// A service as it is by default.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::with(Options::default())
+    }
+
+    /// A service with settings of one's own.
+    #[must_use]
+    pub fn with(options: Options) -> Self {
+        Self::on(Database::new(), options)
+    }
+
+    /// A service on a database that others may use too.
+    #[must_use]
+    pub fn on(database: Database, options: Options) -> Self {
+        let secret: Secret = Secret::generate().parse().expect("a secret");
+        let store =
+            Store::connect(&database.url, &PoolSettings::default(), options.registry).expect("a store");
+        let mut settings = options.settings;
+        settings.workers = Some(1);
+        let app = App::new(store, secret.clone(), settings);
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (ready, is_ready) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            let tell = move |address| ready.send(address).expect("the test waits");
+            let stop = async move {
+                // A dropped sender ends it as well.
+                let _ = stopped.await;
+            };
+            milepost_api::run(app, listener, tell, stop).expect("a server");
+        });
+        let address = is_ready.recv().expect("the server is up");
+        let url = format!("http://{address}");
+        Self { url, database, secret, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// A token of that scope, valid for an hour.
+    #[must_use]
+    pub fn token(&self, scope: Scope) -> String {
+        self.secret.mint(scope, chrono::Duration::try_hours(1)).expect("a token")
+    }
+
+    /// A token that ran out an hour ago.
+    #[must_use]
+    pub fn expired_token(&self, scope: Scope) -> String {
+        self.secret.mint(scope, chrono::Duration::try_hours(-1)).expect("a token")
+    }
+
+    /// A client that may do everything.
+    #[must_use]
+    pub fn manage(&self) -> Api {
+        Api::new(&self.url, Some(self.token(Scope::Manage)))
+    }
+
+    /// A client that may see everything.
+    #[must_use]
+    pub fn read(&self) -> Api {
+        Api::new(&self.url, Some(self.token(Scope::Read)))
+    }
+
+    /// A client without a credential, as an installer is one.
+    #[must_use]
+    pub fn anyone(&self) -> Api {
+        Api::new(&self.url, None)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A server that panicked has failed its test already.
+            let _ = thread.join();
+        }
+    }
+}
