@@ -49,6 +49,9 @@ pub(crate) struct DataDir {
     /// A TOML file with settings [default: config.toml in the data directory, if it is there]
     #[arg(long, env = "MILEPOST_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// File with the secret that tokens are signed with [default: secret in the data directory]
+    #[arg(long, env = "MILEPOST_SECRET_FILE", value_name = "FILE")]
+    pub(crate) secret_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -73,9 +76,6 @@ pub(crate) struct ServeArgs {
     /// Connections to the database, at most [default: 10]
     #[arg(long, env = "MILEPOST_DATABASE_CONNECTIONS", value_name = "N")]
     pub(crate) database_connections: Option<u32>,
-    /// File with the secret that tokens are signed with [default: secret in the data directory]
-    #[arg(long, env = "MILEPOST_SECRET_FILE", value_name = "FILE")]
-    pub(crate) secret_file: Option<PathBuf>,
     /// How long a build's token is valid, in minutes [default: 360]
     #[arg(long, env = "MILEPOST_TOKEN_MINUTES", value_name = "MINUTES")]
     pub(crate) token_minutes: Option<u32>,

@@ -145,17 +145,17 @@ fn quoted(value: &impl ToString) -> String {
 
 /// The data directory of whoever runs this.
 pub(crate) fn data_dir(place: &DataDir) -> Result<PathBuf, Failure> {
-    let default = || {
-        if is_root() {
-            return Ok(PathBuf::from("/var/lib/milepost"));
-        }
-        let home = || env::var_os("HOME").map(|home| Path::new(&home).join(".local/share"));
-        let share =
-            env::var_os("XDG_DATA_HOME").filter(|dir| !dir.is_empty()).map(PathBuf::from).or_else(home);
-        let share = share.ok_or_else(|| Failure::usage("there is no HOME; name a place with --data-dir"))?;
-        Ok(share.join("milepost"))
-    };
-    place.data_dir.clone().map_or_else(default, Ok)
+    let nowhere = || Failure::usage("there is no HOME; name a place with --data-dir");
+    place.data_dir.clone().or_else(default_data_dir).ok_or_else(nowhere)
+}
+
+fn default_data_dir() -> Option<PathBuf> {
+    if is_root() {
+        return Some(PathBuf::from("/var/lib/milepost"));
+    }
+    let home = || env::var_os("HOME").map(|home| Path::new(&home).join(".local/share"));
+    let share = env::var_os("XDG_DATA_HOME").filter(|dir| !dir.is_empty()).map(PathBuf::from).or_else(home);
+    Some(share?.join("milepost"))
 }
 
 /// Whether we are root, who may write to `/var/lib`.
@@ -215,7 +215,7 @@ impl Config {
         let tokens = file.tokens;
         let secret_file = from.or(
             "tokens.secret_file",
-            args.secret_file,
+            args.place.secret_file,
             tokens.secret_file,
             data_dir.join("secret"),
             |file| quoted(&file.display()),
@@ -265,6 +265,11 @@ impl Config {
         })
     }
 
+    /// Whether clients of the same user find the data directory by themselves.
+    pub(crate) fn is_default_place(&self) -> bool {
+        Some(&self.data_dir) == default_data_dir().as_ref()
+    }
+
     /// Each setting as a line of TOML, with where it came from.
     pub(crate) fn print(&self) -> String {
         let mut text = String::new();
@@ -295,6 +300,17 @@ fn without_password(url: &str) -> String {
         None if url.contains("password") => "(hidden: it holds a password)".to_owned(),
         None => url.to_owned(),
     }
+}
+
+/// Where the service that keeps its things in `place` has its secret.
+///
+/// # Errors
+/// When the settings cannot be read.
+pub(crate) fn secret_file(place: &DataDir) -> Result<PathBuf, Failure> {
+    let data_dir = data_dir(place)?;
+    let (_, file) = read_file(place, &data_dir)?;
+    let own = || data_dir.join("secret");
+    Ok(place.secret_file.clone().or(file.tokens.secret_file).unwrap_or_else(own))
 }
 
 /// The secret that tokens are signed with: from the environment, or from its file, which is made

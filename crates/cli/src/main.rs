@@ -5,7 +5,9 @@
 
 mod args;
 mod config;
+mod embedded;
 mod failure;
+mod remote;
 mod serve;
 
 use std::{io::Write as _, process::ExitCode};
@@ -15,6 +17,7 @@ use milepost_store::migrate;
 
 use crate::{
     args::{Cli, Command, MigrateArgs, TokenCommand},
+    embedded::Embedded,
     failure::Failure,
 };
 
@@ -33,7 +36,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Serve(args) => serve::run(args)?,
         Command::Token(TokenCommand::Create { place, scope, expires }) => {
-            let secret = config::secret(&config::data_dir(&place)?.join("secret"))?;
+            let secret = config::secret(&config::secret_file(&place)?)?;
             let token = secret.mint(scope, expires.0).map_err(Failure::usage)?;
             say(&format!("{token}\n"))?;
         }
@@ -44,16 +47,15 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
 }
 
 fn run_migrate(args: &MigrateArgs) -> Result<(), Failure> {
-    let (cluster, url) = match &args.database_url {
-        Some(url) => (None, url.clone()),
-        None => {
-            let (cluster, url) = serve::embedded(&config::data_dir(&args.place)?)?;
-            (Some(cluster), url)
-        }
+    let embedded = match &args.database_url {
+        Some(_) => None,
+        None => Some(Embedded::start(&config::data_dir(&args.place)?)?),
     };
+    let own = embedded.as_ref().map(|embedded| &embedded.url);
+    let url = args.database_url.as_ref().or(own).cloned().unwrap_or_default();
     let done = if args.dry_run { migrate::pending(&url) } else { migrate::run(&url) };
-    if let Some(cluster) = cluster {
-        cluster.stop()?;
+    if let Some(embedded) = embedded {
+        embedded.stop()?;
     }
     let done = done?;
     let verb = if args.dry_run { "would apply" } else { "applied" };

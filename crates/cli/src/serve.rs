@@ -10,17 +10,14 @@ use std::{
 };
 
 use milepost_api::App;
-use milepost_cluster::{Cluster, Durability, Started};
 use milepost_store::{Store, migrate};
 
 use crate::{
     args::ServeArgs,
     config::{self, Config},
+    embedded::Embedded,
     failure::Failure,
 };
-
-/// The database of the service within its cluster.
-const DATABASE: &str = "milepost";
 
 pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
     let print_config = args.print_config;
@@ -37,17 +34,13 @@ pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
         Failure::usage(format!("cannot listen on {}: {error}; choose another with --listen", config.listen))
     })?;
     let secret = config::secret(&config.secret_file)?;
-    let (cluster, url) = match &config.database_url {
-        Some(url) => (None, url.clone()),
-        None => {
-            let (cluster, url) = embedded(&config.data_dir)?;
-            (Some(cluster), url)
-        }
+    let embedded = match &config.database_url {
+        Some(_) => None,
+        None => Some(Embedded::start(&config.data_dir)?),
     };
-    let served = serve(&config, listener, secret, &url, cluster.as_ref());
-    let stopped = cluster.map_or(Ok(()), Cluster::stop);
-    served?;
-    Ok(stopped?)
+    let served = serve(&config, listener, secret, embedded.as_ref());
+    let stopped = embedded.map_or(Ok(()), Embedded::stop);
+    served.and(stopped)
 }
 
 /// Makes the data directory; others may pass through it, its secrets are closed by themselves.
@@ -60,28 +53,21 @@ fn prepare(data_dir: &Path) -> Result<(), Failure> {
     })
 }
 
-/// Starts the PostgreSQL that lives in the data directory, and answers its URL.
-pub(crate) fn embedded(data_dir: &Path) -> Result<(Cluster, String), Failure> {
-    let config = milepost_cluster::Config::new(data_dir.join("postgres"), Durability::Durable);
-    let cluster = Cluster::start(&config)?;
-    cluster.ensure_database(DATABASE)?;
-    let url = cluster.url(DATABASE);
-    Ok((cluster, url))
-}
-
 fn serve(
     config: &Config,
     listener: TcpListener,
     secret: milepost_api::Secret,
-    url: &str,
-    cluster: Option<&Cluster>,
+    embedded: Option<&Embedded>,
 ) -> Result<(), Failure> {
+    let own = embedded.map(|embedded| &embedded.url);
+    let url =
+        config.database_url.as_ref().or(own).ok_or_else(|| Failure::usage("no database is configured"))?;
     for migration in migrate::run(url)? {
         log::info!("migrated the database: {migration}");
     }
     let store = Store::connect(url, &config.pool, config.registry)?;
     let app = App::new(store, secret, config.settings.clone());
-    let first = cluster.is_some_and(|cluster| cluster.started_how() == Started::Fresh);
+    let first = embedded.is_some_and(|embedded| embedded.is_fresh);
     let address_file = config.data_dir.join("url");
     let ready = |address: SocketAddr| {
         let url = config::local_url(address);
@@ -119,7 +105,8 @@ fn welcome(config: &Config, url: &str) -> String {
     let own = std::env::current_exe().ok();
     let own = own.as_deref().map_or_else(|| "milepost".into(), |own| own.to_string_lossy());
     let data = config.data_dir.display();
-    let at = format!("--data-dir {data}");
+    // Whoever named a place once has to name it again.
+    let at = if config.is_default_place() { String::new() } else { format!(" --data-dir {data}") };
     format!(
         "
 Milepost is ready.
@@ -127,10 +114,10 @@ Milepost is ready.
   data   {data} (PostgreSQL in postgres/, the secret that signs tokens in secret)
 
 Three lines to paste into another shell: open a build, report a step, see it.
-  URL=$(curl -sS {url}/api/v2/builds -H \"Authorization: Bearer $({own} token create --scope manage {at})\" \\
+  URL=$(curl -sS {url}/api/v2/builds -H \"Authorization: Bearer $({own} token create --scope manage{at})\" \\
     -H 'Content-Type: application/json' -d '{{\"host\":{{\"name\":\"web1.example.com\"}},\"workflow\":\"kickstart\"}}' | sed 's/.*\"report_url\":\"\\([^\"]*\\)\".*/\\1/')
   curl -sS $URL/get_ks/done; curl -sS -d status=init -d 'message=412 packages' $URL/packages
-  {own} status {at}
+  {own} status{at}
 
 "
     )

@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use diesel::prelude::*;
+use diesel::{prelude::*, upsert::excluded};
 use milepost_domain::{
     Build, BuildId, Host, HostFacts, HostId, Label, Plan, StepRun, Time, build::MarkedEvent,
 };
@@ -122,7 +122,7 @@ pub fn latest(connection: &mut PgConnection, host: HostId, now: Time) -> Result<
 /// # Errors
 /// When it is not known.
 pub fn load(connection: &mut PgConnection, id: BuildId, now: Time) -> Result<Build> {
-    load_many(connection, &[id.uuid()], now)?.pop().ok_or_else(|| Error::not_found("build", id))
+    load_many(connection, &[id.uuid()], now)?.pop().ok_or_else(|| Error::not_found("build", &id))
 }
 
 /// The build of that id with its host, as it stands at `now`.
@@ -156,8 +156,8 @@ pub(crate) fn load_for_update(connection: &mut PgConnection, id: BuildId, now: T
         .for_update()
         .first::<Uuid>(connection)
         .optional()?
-        .ok_or_else(|| Error::not_found("build", id))?;
-    load_versions(connection, &[id.uuid()], now)?.pop().ok_or_else(|| Error::not_found("build", id))
+        .ok_or_else(|| Error::not_found("build", &id))?;
+    load_versions(connection, &[id.uuid()], now)?.pop().ok_or_else(|| Error::not_found("build", &id))
 }
 
 fn load_versions(connection: &mut PgConnection, ids: &[Uuid], now: Time) -> Result<Vec<Versioned>> {
@@ -224,7 +224,6 @@ pub(crate) fn save(connection: &mut PgConnection, versioned: &mut Versioned) -> 
         diesel::delete(step_runs::table.find((gone.build_id, gone.attempt, &gone.label)))
             .execute(connection)?;
     }
-    use diesel::upsert::excluded;
     diesel::insert_into(step_runs::table)
         .values(changed)
         .on_conflict((step_runs::build_id, step_runs::attempt, step_runs::label))

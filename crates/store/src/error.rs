@@ -69,7 +69,7 @@ pub enum Error {
 
 impl Error {
     /// Nothing of that kind by that name or id.
-    pub fn not_found(what: &'static str, key: impl ToString) -> Self {
+    pub fn not_found(what: &'static str, key: &impl ToString) -> Self {
         Self::NotFound { what, key: key.to_string() }
     }
 }

@@ -78,7 +78,7 @@ pub(crate) fn register(
         (Some(host), _) | (None, Some(host)) => host,
     };
     let id = row.id;
-    let row = merged(Some(row), facts, id, now);
+    let row = merged(Some(&row), facts, id, now);
     diesel::update(hosts::table.find(id))
         .set((
             hosts::name.eq(&row.name),
@@ -97,15 +97,15 @@ pub(crate) fn register(
     row.into_domain()
 }
 
-fn merged(known: Option<HostRow>, facts: &HostFacts, id: Uuid, now: Time) -> HostRow {
+fn merged(known: Option<&HostRow>, facts: &HostFacts, id: Uuid, now: Time) -> HostRow {
     let text = |new: Option<String>, old: fn(&HostRow) -> &Option<String>| {
-        new.or_else(|| known.as_ref().and_then(|row| old(row).clone()))
+        new.or_else(|| known.and_then(|row| old(row).clone()))
     };
     let name = |name: &Option<milepost_domain::Name>| name.as_ref().map(ToString::to_string);
     HostRow {
         id,
         name: facts.name.to_string(),
-        foreman_id: facts.foreman_id.or_else(|| known.as_ref().and_then(|row| row.foreman_id)),
+        foreman_id: facts.foreman_id.or_else(|| known.and_then(|row| row.foreman_id)),
         mac: text(facts.mac.clone(), |row| &row.mac),
         ip: text(facts.ip.map(|ip| ip.to_string()), |row| &row.ip),
         organization: text(name(&facts.organization), |row| &row.organization),
@@ -113,7 +113,7 @@ fn merged(known: Option<HostRow>, facts: &HostFacts, id: Uuid, now: Time) -> Hos
         hostgroup: text(name(&facts.hostgroup), |row| &row.hostgroup),
         operatingsystem: text(name(&facts.operatingsystem), |row| &row.operatingsystem),
         model: text(name(&facts.model), |row| &row.model),
-        created_at: known.as_ref().map_or(now, |row| row.created_at),
+        created_at: known.map_or(now, |row| row.created_at),
         updated_at: now,
         retired_at: None,
     }

@@ -144,6 +144,6 @@ pub fn log(connection: &mut PgConnection, build: BuildId, report: ReportId) -> R
         .select((report_logs::text, report_logs::cut))
         .first(connection)
         .optional()?
-        .ok_or_else(|| Error::not_found("log of report", report))?;
+        .ok_or_else(|| Error::not_found("log of report", &report))?;
     Ok(Log::from_parts(text, number("report_logs.cut", cut)?))
 }

@@ -38,6 +38,7 @@ static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| {
 
 /// Statics are never dropped, and a killed test drops nothing: so a shell waits for the pipe from
 /// this process to close, whatever the reason, and cleans up.
+#[expect(clippy::zombie_processes, reason = "it is to outlive this process")]
 fn end_with_this_process(postmaster: i32, directory: &std::path::Path) {
     let clean = "cat >/dev/null; kill -INT \"$1\" 2>/dev/null; \
         while kill -0 \"$1\" 2>/dev/null; do sleep 0.1; done; rm -rf \"$2\"";

@@ -2,7 +2,12 @@
 //!
 //! The rule it protects: tests run against real parts (PostgreSQL, HTTP over TCP), each on a
 //! database of its own, and every answer they get is held against the published document.
-#![expect(clippy::expect_used, reason = "a test that cannot be set up has failed, and says so here")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "a test that cannot be set up has failed, and says so here"
+)]
 
 mod api;
 mod contract;

@@ -144,13 +144,10 @@ impl Fields {
     /// The report that the fields make.
     pub(crate) fn report(&self, now: Time) -> Result<Report, Problem> {
         let mut faults = Faults::default();
-        let label = match self.get("label") {
-            Some(label) => faults.take("label", label.parse::<Label>()),
-            None => {
-                faults.note("label", "is missing; it names the step, for example label=packages");
-                None
-            }
-        };
+        let missing = || "is missing; it names the step, for example label=packages".to_owned();
+        let label = self.get("label").ok_or_else(missing);
+        let label = label.and_then(|label| label.parse::<Label>().map_err(|error| error.to_string()));
+        let label = faults.take("label", label);
         let status = self.get("status").map(str::to_ascii_lowercase);
         let status = status.and_then(|status| faults.take("status", status.parse::<Status>()));
         let name = self.get("name").and_then(|name| faults.take("name", name.parse()));

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::builds::page_of_builds;
 use crate::{
     App,
-    auth::{Caller, Read},
+    auth::{Caller, Read, hex},
     clock, db,
     page::ListParams,
     problem::Problem,
@@ -39,7 +39,7 @@ pub(crate) async fn list_hosts(
 
 /// How far a host's build is: everything that one host page shows.
 ///
-/// Carries an ETag; send it back as `If-None-Match` and get 304 while nothing has changed.
+/// Carries an `ETag`; send it back as `If-None-Match` and get 304 while nothing has changed.
 #[utoipa::path(tag = "Hosts", operation_id = "get_host_progress", security(("token" = ["read"])),
     params(
         ("host" = String, Path, description = "Foreman's id, the FQDN or our id", example = "web1.brno.example.com"),
@@ -65,12 +65,11 @@ pub(crate) async fn get_host_progress(
         let name = host.facts.name.to_string();
         build
             .map(|build| HostProgress::of(host, &build, now))
-            .ok_or_else(|| Error::not_found("build of host", name))
+            .ok_or_else(|| Error::not_found("build of host", &name))
     })
     .await?;
     let body = serde_json::to_string(&progress).map_err(Problem::internal)?;
-    let digest: String =
-        Sha256::digest(body.as_bytes()).iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+    let digest = hex(Sha256::digest(body.as_bytes()).get(..12).unwrap_or_default());
     let etag = EntityTag::new_strong(digest);
     let unchanged = match IfNoneMatch::parse(&request) {
         Ok(IfNoneMatch::Any) => true,

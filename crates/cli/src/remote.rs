@@ -1,0 +1,67 @@
+//! Where a client command finds its service, and with which token.
+//!
+//! The rule it protects: on the machine of the service nothing needs to be said; elsewhere
+//! `MILEPOST_URL` and `MILEPOST_TOKEN` say it.
+
+use std::path::Path;
+
+use clap::Args;
+use milepost_api::Scope;
+
+use crate::{args::DataDir, config, failure::Failure};
+
+/// How long a token that is made for one command is valid, in minutes.
+const TOKEN_MINUTES: i64 = 10;
+const DEFAULT_URL: &str = "http://127.0.0.1:8420";
+
+/// Which service.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RemoteArgs {
+    #[command(flatten)]
+    pub(crate) place: DataDir,
+    /// The service [default: the one on this machine]
+    #[arg(long, env = "MILEPOST_URL", value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// A token of `milepost token create` [default: made from the secret in the data directory]
+    #[arg(long, env = "MILEPOST_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+}
+
+/// A service that can be asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Remote {
+    pub(crate) url: String,
+    pub(crate) token: String,
+}
+
+impl RemoteArgs {
+    /// Finds the service, with a token of that scope.
+    ///
+    /// # Errors
+    /// When there is no token and none can be made here.
+    pub(crate) fn find(self, scope: Scope) -> Result<Remote, Failure> {
+        let data_dir = config::data_dir(&self.place)?;
+        // The service writes it there while it runs.
+        let local =
+            || std::fs::read_to_string(data_dir.join("url")).unwrap_or_else(|_| DEFAULT_URL.to_owned());
+        let url = self.url.unwrap_or_else(local).trim().trim_end_matches('/').to_owned();
+        let token = match self.token {
+            Some(token) => token,
+            None => mint(&config::secret_file(&self.place)?, scope)?,
+        };
+        Ok(Remote { url, token })
+    }
+}
+
+/// A token for this one command, where the service's secret can be read.
+fn mint(secret: &Path, scope: Scope) -> Result<String, Failure> {
+    // Making a secret here would only make tokens that no service knows.
+    if std::env::var_os("MILEPOST_SECRET").is_none() && !secret.exists() {
+        return Err(Failure::usage(format!(
+            "no token: set MILEPOST_TOKEN to one made with `milepost token create --scope {scope}` on the machine of \
+             the service (here is no secret {} to make one from)",
+            secret.display()
+        )));
+    }
+    config::secret(secret)?.mint(scope, chrono::Duration::try_minutes(TOKEN_MINUTES)).map_err(Failure::usage)
+}

@@ -1,0 +1,179 @@
+//! Why a request came to nothing, for people.
+//!
+//! The rule it protects: each failure is a sentence that says what happened, where, and what to
+//! do; what a service or something in its place sent is stripped of control characters first.
+
+use progenitor_client::ClientInfo as _;
+
+use crate::{Client, types::Problem};
+
+/// How an operation of the [`Client`] fails.
+pub type Error = progenitor_client::Error<Problem>;
+
+/// The longest text of another program that is quoted, in characters.
+const QUOTED_MAX: usize = 300;
+
+/// Why a request came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The URL is none of a service.
+    #[error(
+        "'{url}' is not the URL of a service: {reason}; write for example http://milepost.example.com:8420"
+    )]
+    Url {
+        /// As it was given.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The token has characters that no token has.
+    #[error(
+        "the token has characters that no token has; make one with `milepost token create` and set MILEPOST_TOKEN"
+    )]
+    Token,
+    /// Nobody answers there.
+    #[error("cannot reach {url} ({reason}): {hint}")]
+    Unreachable {
+        /// Where.
+        url: String,
+        /// What the system says.
+        reason: String,
+        /// What to do.
+        hint: String,
+    },
+    /// The answer did not come in time.
+    #[error("{url} did not answer in time; its log says why, or try again")]
+    Slow {
+        /// Where.
+        url: String,
+    },
+    /// The token is missing, wrong or expired.
+    #[error(
+        "{url} does not accept the token ({detail}); make one with `milepost token create` there and set MILEPOST_TOKEN"
+    )]
+    Unauthenticated {
+        /// Where.
+        url: String,
+        /// As the service says it.
+        detail: String,
+    },
+    /// The token is for something less.
+    #[error(
+        "{detail}; make a token with `milepost token create --scope manage` at {url} and set MILEPOST_TOKEN"
+    )]
+    Forbidden {
+        /// Where.
+        url: String,
+        /// As the service says it.
+        detail: String,
+    },
+    /// The service understood and refused, or failed.
+    #[error("{detail}{}", request_id(*.status, .instance))]
+    Problem {
+        /// The HTTP status.
+        status: u16,
+        /// The stable word for the kind of problem.
+        code: String,
+        /// What happened, where, and what to do.
+        detail: String,
+        /// The request id.
+        instance: String,
+    },
+    /// Something answers there that does not speak as Milepost does.
+    #[error(
+        "{url} does not answer as Milepost does ({reason}); is that the right URL, and the same version?"
+    )]
+    NotMilepost {
+        /// Where.
+        url: String,
+        /// What came.
+        reason: String,
+    },
+    /// The request could not be made.
+    #[error("the request cannot be made: {reason}")]
+    Request {
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// Which request it was matters to the one who reads the service's log, so only when it failed.
+fn request_id(status: u16, instance: &str) -> String {
+    if status < 500 || instance.is_empty() {
+        return String::new();
+    }
+    format!(" (HTTP {status}, request {instance})")
+}
+
+/// Puts into words why `client` got no answer to what it asked.
+#[must_use]
+pub fn explain(client: &Client, error: Error) -> Failure {
+    let url = client.baseurl().to_owned();
+    let not_milepost = |reason: String| Failure::NotMilepost { url: url.clone(), reason };
+    match error {
+        Error::ErrorResponse(response) => {
+            let status = response.status().as_u16();
+            problem(url, status, response.into_inner())
+        }
+        Error::CommunicationError(error) | Error::ResponseBodyError(error) | Error::InvalidUpgrade(error) => {
+            unreachable_at(url, &error)
+        }
+        Error::InvalidResponsePayload(_, error) => {
+            not_milepost(format!("its answer cannot be read: {error}"))
+        }
+        Error::UnexpectedResponse(response) => {
+            let to = response.headers().get(reqwest::header::LOCATION).and_then(|to| to.to_str().ok());
+            let to = to.map(|to| format!(" to {}", one_line(to))).unwrap_or_default();
+            not_milepost(format!("HTTP {}{to} for {}", response.status(), response.url().path()))
+        }
+        Error::InvalidRequest(reason) | Error::Custom(reason) => Failure::Request { reason },
+    }
+}
+
+fn problem(url: String, status: u16, problem: Problem) -> Failure {
+    let detail = one_line(&problem.detail);
+    match status {
+        401 => Failure::Unauthenticated { url, detail },
+        403 => Failure::Forbidden { url, detail },
+        _ => Failure::Problem {
+            status,
+            code: one_line(&problem.code),
+            detail,
+            instance: one_line(&problem.instance),
+        },
+    }
+}
+
+fn unreachable_at(url: String, error: &reqwest::Error) -> Failure {
+    if error.is_timeout() && !error.is_connect() {
+        return Failure::Slow { url };
+    }
+    let hint = if error.is_connect() && error.is_timeout() {
+        "is the address right, and does a firewall let it through?".to_owned()
+    } else if error.is_connect() {
+        format!("is `milepost serve` running at {url}? Another service is named with MILEPOST_URL")
+    } else {
+        "the connection broke; try again".to_owned()
+    };
+    Failure::Unreachable { url, reason: innermost(error), hint }
+}
+
+/// What the system says at the bottom: the layers above only say that something below failed.
+pub(crate) fn innermost(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    one_line(&cause.to_string())
+}
+
+/// A text of another program as one short line without anything that moves a cursor.
+fn one_line(text: &str) -> String {
+    let mut line: String =
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(QUOTED_MAX).collect();
+    if text.chars().nth(QUOTED_MAX).is_some() {
+        line.push('…');
+    }
+    line.trim().trim_end_matches('.').to_owned()
+}
