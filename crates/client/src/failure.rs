@@ -114,7 +114,7 @@ pub fn explain(client: &Client, error: Error) -> Failure {
     match error {
         Error::ErrorResponse(response) => {
             let status = response.status().as_u16();
-            problem(url, status, response.into_inner())
+            problem(url.to_owned(), status, &response)
         }
         Error::CommunicationError(error) | Error::ResponseBodyError(error) | Error::InvalidUpgrade(error) => {
             unreachable_at(url, &error)
@@ -131,7 +131,7 @@ pub fn explain(client: &Client, error: Error) -> Failure {
     }
 }
 
-fn problem(url: String, status: u16, problem: Problem) -> Failure {
+fn problem(url: String, status: u16, problem: &Problem) -> Failure {
     let detail = one_line(&problem.detail);
     match status {
         401 => Failure::Unauthenticated { url, detail },
@@ -177,3 +177,6 @@ fn one_line(text: &str) -> String {
     }
     line.trim().trim_end_matches('.').to_owned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,13 +15,15 @@ mod failure;
     clippy::allow_attributes,
     clippy::unwrap_used,
     missing_docs,
+    unreachable_pub,
+    unused_imports,
     reason = "written by progenitor at build time; build.rs and its input are what is reviewed"
 )]
 mod generated {
     include!(concat!(env!("OUT_DIR"), "/client.rs"));
 }
 
-pub use progenitor_client::{ByteStream, ResponseValue};
+pub use progenitor_client::{ByteStream, ClientInfo, ResponseValue};
 
 pub use connect::connect;
 pub use failure::{Error, Failure, explain};

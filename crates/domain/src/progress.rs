@@ -151,9 +151,13 @@ impl Course {
         Percent::of(done, plan.steps().iter().map(weight).sum())
     }
 
-    /// The order of the furthest step that was reported in this attempt.
+    /// The order of the furthest step that was reached in this attempt. That the install failed
+    /// is said with `built`, but does not mean that everything before it was passed.
     fn furthest(&self) -> Option<i32> {
-        self.runs_now().filter_map(|run| run.priority).max()
+        self.runs_now()
+            .filter(|run| !(run.label.is_built() && run.state == RunState::Failed))
+            .filter_map(|run| run.priority)
+            .max()
     }
 }
 
@@ -227,10 +231,9 @@ fn steps(plan: &Plan, course: &Course, until: Time) -> Vec<StepProgress> {
 
 fn current(course: &Course, steps: &[StepProgress]) -> Option<StepProgress> {
     let latest_in = |state: StepState| {
-        steps
-            .iter()
-            .filter(|step| step.state == state)
-            .max_by_key(|step| step.finished_at.max(step.started_at))
+        let standing = steps.iter().filter(move |step| step.state == state);
+        // Where the install failed as a whole, the step that it failed in says more than `built`.
+        standing.max_by_key(|step| (!step.label.is_built(), step.finished_at.max(step.started_at)))
     };
     let last = || steps.iter().find(|step| Some(&step.label) == course.current.as_ref());
     match course.state {

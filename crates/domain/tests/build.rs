@@ -298,6 +298,8 @@ fn the_failed_callback_fails_the_step_at_work() {
         .map(|step| step.label.as_str())
         .collect();
     assert_eq!(failed, ["packages", "built"]);
+    assert_eq!(progress.current_step.unwrap().label, label("packages"));
+    assert_eq!(progress.percent, Some(19), "what was not passed does not count");
 }
 
 #[test]

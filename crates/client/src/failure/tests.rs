@@ -1,10 +1,11 @@
 //! What people read when a request comes to nothing, over real TCP.
 
-use milepost_client::{Client, Failure, connect, explain};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
 };
+
+use crate::{Client, Failure, connect, explain};
 
 /// A service that gives one answer; what it was asked comes back.
 async fn answering(answer: &'static str) -> (String, tokio::task::JoinHandle<String>) {
