@@ -103,9 +103,10 @@ impl Listing {
     }
 }
 
-/// Declares a list's envelope. Each list has its own type, so that generated clients name it well.
+/// Declares a list's envelope, with members of its own after it. Each list has its own type, so
+/// that generated clients name it well.
 macro_rules! envelope {
-    ($(#[$doc:meta])* $name:ident of $item:ty) => {
+    ($(#[$doc:meta])* $name:ident of $item:ty $(, $(#[$own_meta:meta])* $own:ident: $own_type:ty)*) => {
         $(#[$doc])*
         #[derive(Debug, Clone, serde::Serialize, utoipa::ToSchema)]
         pub(crate) struct $name {
@@ -124,6 +125,7 @@ macro_rules! envelope {
             pub sort: $crate::page::Sort,
             /// Those of this page.
             pub results: Vec<$item>,
+            $($(#[$own_meta])* pub $own: $own_type,)*
         }
 
         impl $name {
@@ -131,10 +133,12 @@ macro_rules! envelope {
                 listing: $crate::page::Listing,
                 page: milepost_store::list::Page<T>,
                 view: impl FnMut(T) -> $item,
+                $($own: $own_type,)*
             ) -> Self {
                 let (search, sort, number, per_page) = listing.into_parts();
                 let results = page.results.into_iter().map(view).collect();
-                Self { total: page.total, subtotal: page.subtotal, page: number, per_page, search, sort, results }
+                let (total, subtotal) = (page.total, page.subtotal);
+                Self { total, subtotal, page: number, per_page, search, sort, results $(, $own)* }
             }
         }
     };

@@ -114,7 +114,7 @@ pub fn explain(client: &Client, error: Error) -> Failure {
     match error {
         Error::ErrorResponse(response) => {
             let status = response.status().as_u16();
-            problem(url.to_owned(), status, &response)
+            problem(url.clone(), status, &response)
         }
         Error::CommunicationError(error) | Error::ResponseBodyError(error) | Error::InvalidUpgrade(error) => {
             unreachable_at(url, &error)

@@ -16,32 +16,28 @@ use crate::{
     search::{Bind, Statement},
 };
 
-const fn field(name: &'static str, aliases: &'static [&'static str], kind: Kind, free_text: bool) -> Field {
-    Field { name, aliases, kind, free_text }
-}
-
 /// What hosts and builds are searched and sorted by.
 pub const FIELDS: &[Field] = &[
-    field("name", &["host", "hostname", "machine"], Kind::Text, true),
-    field("state", &["status"], Kind::Choice(State::WORDS), false),
-    field("workflow", &[], Kind::Text, false),
-    field("location", &["datacenter"], Kind::Text, true),
-    field("organization", &[], Kind::Text, false),
-    field("hostgroup", &[], Kind::Text, false),
-    field("operatingsystem", &["os"], Kind::Text, false),
-    field("model", &[], Kind::Text, false),
-    field("mac", &[], Kind::Text, true),
-    field("ip", &[], Kind::Text, true),
-    field("foreman_id", &[], Kind::Integer, false),
-    field("attempt", &[], Kind::Integer, false),
-    field("step", &["current_step"], Kind::Text, false),
-    field("message", &["last_message"], Kind::Text, false),
-    field("reports", &[], Kind::Integer, false),
-    field("rejected_reports", &["rejected"], Kind::Integer, false),
-    field("started_at", &["started"], Kind::Time, false),
-    field("installed_at", &["installed"], Kind::Time, false),
-    field("ended_at", &["ended"], Kind::Time, false),
-    field("last_report_at", &["last_report"], Kind::Time, false),
+    Field::new("name", Kind::Text).also_called(&["host", "hostname", "machine"]).in_free_text(),
+    Field::new("state", Kind::Choice(State::WORDS)).also_called(&["status"]),
+    Field::new("workflow", Kind::Text),
+    Field::new("location", Kind::Text).also_called(&["datacenter"]).in_free_text(),
+    Field::new("organization", Kind::Text),
+    Field::new("hostgroup", Kind::Text),
+    Field::new("operatingsystem", Kind::Text).also_called(&["os"]),
+    Field::new("model", Kind::Text),
+    Field::new("mac", Kind::Text).in_free_text(),
+    Field::new("ip", Kind::Text).in_free_text(),
+    Field::new("foreman_id", Kind::Integer),
+    Field::new("attempt", Kind::Integer),
+    Field::new("step", Kind::Text).also_called(&["current_step"]),
+    Field::new("message", Kind::Text).also_called(&["last_message"]),
+    Field::new("reports", Kind::Integer),
+    Field::new("rejected_reports", Kind::Integer).also_called(&["rejected"]),
+    Field::new("started_at", Kind::Time).also_called(&["started"]),
+    Field::new("installed_at", Kind::Time).also_called(&["installed"]),
+    Field::new("ended_at", Kind::Time).also_called(&["ended"]),
+    Field::new("last_report_at", Kind::Time).also_called(&["last_report"]),
 ];
 
 /// What hosts and builds are sorted by.
@@ -65,14 +61,14 @@ pub const SORTABLE: &[&str] = &[
 
 /// What reports are searched by.
 pub const REPORT_FIELDS: &[Field] = &[
-    field("step", &["label"], Kind::Text, true),
-    field("status", &[], Kind::Choice(milepost_domain::Status::WORDS), false),
-    field("message", &[], Kind::Text, true),
-    field("attempt", &[], Kind::Integer, false),
-    field("log_bytes", &["log"], Kind::Integer, false),
-    field("received_at", &["time"], Kind::Time, false),
-    field("reported_at", &[], Kind::Time, false),
-    field("boot_id", &[], Kind::Text, false),
+    Field::new("step", Kind::Text).also_called(&["label"]).in_free_text(),
+    Field::new("status", Kind::Choice(milepost_domain::Status::WORDS)),
+    Field::new("message", Kind::Text).in_free_text(),
+    Field::new("attempt", Kind::Integer),
+    Field::new("log_bytes", Kind::Integer).also_called(&["log"]),
+    Field::new("received_at", Kind::Time).also_called(&["time"]),
+    Field::new("reported_at", Kind::Time),
+    Field::new("boot_id", Kind::Text),
 ];
 
 /// The column of a field of [`FIELDS`]. `state` is read as of `$1`, the request's time.

@@ -36,6 +36,26 @@ pub enum Kind {
 }
 
 impl Field {
+    /// A field without aliases that free words do not search.
+    #[must_use]
+    pub const fn new(name: &'static str, kind: Kind) -> Self {
+        Self { name, aliases: &[], kind, free_text: false }
+    }
+
+    /// The same field, answering to other names too.
+    #[must_use]
+    pub const fn also_called(mut self, aliases: &'static [&'static str]) -> Self {
+        self.aliases = aliases;
+        self
+    }
+
+    /// The same field, searched by free words.
+    #[must_use]
+    pub const fn in_free_text(mut self) -> Self {
+        self.free_text = true;
+        self
+    }
+
     /// Whether `word` names this field; case does not matter.
     #[must_use]
     pub fn is_called(&self, word: &str) -> bool {

@@ -15,10 +15,11 @@ use std::sync::Arc;
 
 use actix_web::web;
 use milepost_domain::{Message, registry::Registry, text::InvalidText};
+use milepost_store::PgConnection;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
-    App,
+    App, db,
     problem::{Faults, Problem},
 };
 
@@ -49,6 +50,15 @@ pub(crate) use builds::opening;
 async fn fresh_registry(app: &web::Data<App>) -> Result<Arc<Registry>, Problem> {
     let store = app.store.clone();
     Ok(web::block(move || store.refresh_registry()).await.map_err(Problem::internal)??)
+}
+
+/// Changes the registry, and reads it again so that this node knows at once.
+async fn change_registry(
+    app: &web::Data<App>,
+    work: impl FnMut(&mut PgConnection) -> milepost_store::Result<()> + Send + 'static,
+) -> Result<(), Problem> {
+    db::write(app, work).await?;
+    fresh_registry(app).await.map(drop)
 }
 
 /// The description of a request: a sentence, or nothing.

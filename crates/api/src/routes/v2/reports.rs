@@ -7,39 +7,24 @@ use milepost_store::{
     list::{self, Cursor, ReportsOf},
     report,
 };
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::{
     App,
     auth::{Caller, Read},
     clock, db,
-    page::{ListParams, Sort},
+    page::{ListParams, envelope},
     problem::{Code, Problem},
     view::ReportView,
 };
 
-/// A page of reports, and where the stream goes on.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ReportList {
-    /// How many there are before the search.
-    pub total: i64,
-    /// How many the search leaves.
-    pub subtotal: i64,
-    /// Which page this is, from 1.
-    pub page: i64,
-    /// How many a page holds.
-    pub per_page: i64,
-    /// The search as it came.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub search: Option<String>,
-    /// How it is sorted.
-    pub sort: Sort,
-    /// Those of this page.
-    pub results: Vec<ReportView>,
+envelope! {
+    /// A page of reports, and where the stream goes on.
+    ReportList of ReportView,
     /// Send this as `after` to get what comes next; absent while there is nothing yet.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cursor: Option<String>,
+    cursor: Option<String>
 }
 
 /// How a stream is followed.
@@ -87,10 +72,7 @@ async fn stream(
     let seen =
         page.results.iter().map(|report| Cursor { build: report.build, position: report.position }).max();
     let cursor = seen.or(after).map(|cursor| format!("{}.{}", cursor.build, cursor.position));
-    let (search, sort, number, per_page) = listing.into_parts();
-    let results = page.results.into_iter().map(ReportView::from).collect();
-    let (total, subtotal) = (page.total, page.subtotal);
-    Ok(web::Json(ReportList { total, subtotal, page: number, per_page, search, sort, results, cursor }))
+    Ok(web::Json(ReportList::new(listing, page, ReportView::from, cursor)))
 }
 
 enum HostOrBuild {

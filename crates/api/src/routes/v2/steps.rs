@@ -16,7 +16,7 @@ use crate::{
     App,
     auth::{Caller, Manage, Read},
     body::Body,
-    clock, db,
+    clock,
     page::{ListParams, envelope},
     problem::{Faults, Problem},
 };
@@ -159,17 +159,13 @@ envelope! {
     StepList of StepView
 }
 
-const fn field(name: &'static str, kind: Kind, free_text: bool) -> Field {
-    Field { name, aliases: &[], kind, free_text }
-}
-
 const FIELDS: &[Field] = &[
-    field("label", Kind::Text, true),
-    field("name", Kind::Text, true),
-    field("owner", Kind::Text, false),
-    field("priority", Kind::Integer, false),
-    field("weight_seconds", Kind::Integer, false),
-    field("timeout_seconds", Kind::Integer, false),
+    Field::new("label", Kind::Text).in_free_text(),
+    Field::new("name", Kind::Text).in_free_text(),
+    Field::new("owner", Kind::Text),
+    Field::new("priority", Kind::Integer),
+    Field::new("weight_seconds", Kind::Integer),
+    Field::new("timeout_seconds", Kind::Integer),
 ];
 
 fn value(owned: &Owned<Step>, field: &str) -> Option<Value> {
@@ -218,8 +214,7 @@ pub(crate) async fn put_step(
 ) -> Result<web::Json<StepView>, Problem> {
     let (owner, step) = input.check(&label)?;
     let view = StepView::from(Owned { owner: owner.clone(), value: step.clone() });
-    db::write(&app, move |connection| registry::put_step(connection, &owner, &step)).await?;
-    super::fresh_registry(&app).await?;
+    super::change_registry(&app, move |connection| registry::put_step(connection, &owner, &step)).await?;
     Ok(web::Json(view))
 }
 
@@ -244,7 +239,6 @@ pub(crate) async fn delete_step(
     let step = label.parse::<Label>().ok().and_then(|label| known.steps.get(&label)).cloned();
     let step = step.ok_or_else(|| Problem::not_found(format!("there is no step '{label}'")))?;
     let key = step.value.label.clone();
-    db::write(&app, move |connection| registry::delete_step(connection, &owner, &key)).await?;
-    super::fresh_registry(&app).await?;
+    super::change_registry(&app, move |connection| registry::delete_step(connection, &owner, &key)).await?;
     Ok(web::Json(step.into()))
 }

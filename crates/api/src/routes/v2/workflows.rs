@@ -19,7 +19,7 @@ use crate::{
     App,
     auth::{Caller, Manage, Read},
     body::Body,
-    clock, db,
+    clock,
     page::{ListParams, envelope},
     problem::{Faults, Problem},
 };
@@ -165,15 +165,11 @@ envelope! {
     WorkflowList of WorkflowView
 }
 
-const fn field(name: &'static str, kind: Kind, free_text: bool) -> Field {
-    Field { name, aliases: &[], kind, free_text }
-}
-
 const FIELDS: &[Field] = &[
-    field("name", Kind::Text, true),
-    field("title", Kind::Text, true),
-    field("owner", Kind::Text, false),
-    field("registry", Kind::Choice(Mode::WORDS), false),
+    Field::new("name", Kind::Text).in_free_text(),
+    Field::new("title", Kind::Text).in_free_text(),
+    Field::new("owner", Kind::Text),
+    Field::new("registry", Kind::Choice(Mode::WORDS)),
 ];
 
 fn value(owned: &Owned<Workflow>, field: &str) -> Option<Value> {
@@ -221,8 +217,8 @@ pub(crate) async fn put_workflow(
 ) -> Result<web::Json<WorkflowView>, Problem> {
     let (owner, workflow) = input.check(&name)?;
     let view = WorkflowView::from(Owned { owner: owner.clone(), value: workflow.clone() });
-    db::write(&app, move |connection| registry::put_workflow(connection, &owner, &workflow)).await?;
-    super::fresh_registry(&app).await?;
+    super::change_registry(&app, move |connection| registry::put_workflow(connection, &owner, &workflow))
+        .await?;
     Ok(web::Json(view))
 }
 
@@ -247,7 +243,7 @@ pub(crate) async fn delete_workflow(
     let workflow = name.parse::<Label>().ok().and_then(|name| known.workflows.get(&name)).cloned();
     let workflow = workflow.ok_or_else(|| Problem::not_found(format!("there is no workflow '{name}'")))?;
     let key = workflow.value.name.clone();
-    db::write(&app, move |connection| registry::delete_workflow(connection, &owner, &key)).await?;
-    super::fresh_registry(&app).await?;
+    super::change_registry(&app, move |connection| registry::delete_workflow(connection, &owner, &key))
+        .await?;
     Ok(web::Json(workflow.into()))
 }
