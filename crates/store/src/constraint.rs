@@ -53,12 +53,34 @@ pub(crate) fn meaning(name: &str) -> Meaning {
     MEANINGS.iter().find(|(known, _)| *known == name).map_or(Meaning::Ours, |(_, meaning)| *meaning)
 }
 
+/// What PostgreSQL says in cases for which Diesel has no kind of its own: running again helps.
+const INTERRUPTED: &[&str] = &["deadlock detected"];
+/// The same: the server is going, coming or gone.
+const UNAVAILABLE: &[&str] = &[
+    "terminating connection",
+    "server closed the connection",
+    "the database system is",
+    "connection to server",
+    "no connection to the server",
+];
+
+fn says(message: &str, any_of: &[&str]) -> bool {
+    any_of.iter().any(|text| message.contains(text))
+}
+
 impl From<diesel::result::Error> for Error {
     fn from(error: diesel::result::Error) -> Self {
         use diesel::result::{DatabaseErrorKind as Kind, Error as Diesel};
         match &error {
-            Diesel::DatabaseError(Kind::SerializationFailure | Kind::ClosedConnection, _) => {
+            Diesel::DatabaseError(Kind::SerializationFailure, _) => Self::Interrupted(error.to_string()),
+            Diesel::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand, _) => {
+                Self::Unavailable(error.to_string())
+            }
+            Diesel::DatabaseError(_, info) if says(info.message(), INTERRUPTED) => {
                 Self::Interrupted(error.to_string())
+            }
+            Diesel::DatabaseError(_, info) if says(info.message(), UNAVAILABLE) => {
+                Self::Unavailable(error.to_string())
             }
             Diesel::DatabaseError(_, info) => match info.constraint_name().map(meaning) {
                 Some(Meaning::Race) => Self::Interrupted(error.to_string()),

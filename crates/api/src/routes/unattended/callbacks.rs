@@ -8,7 +8,7 @@ use milepost_domain::{Label, Log, Report, Status};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{answer, record};
+use super::{answer, fields::Fields, record};
 use crate::{
     App,
     auth::{self, Expiry},
@@ -19,6 +19,7 @@ use crate::{
 /// What identifies the build.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "documents what the forgiving reader takes")]
 pub(crate) struct TokenParam {
     /// The build's token; it may also come as `Authorization: Bearer`.
     #[param(example = "mpb_5f0c")]
@@ -28,14 +29,13 @@ pub(crate) struct TokenParam {
 async fn callback(
     app: &web::Data<App>,
     request: &HttpRequest,
-    token: TokenParam,
     status: Status,
     body: &[u8],
 ) -> Result<HttpResponse, Problem> {
     let now = clock::now();
-    let token = token.token.or_else(|| auth::bearer(request).map(ToOwned::to_owned));
+    let head = Fields::of_head(request);
     // Foreman answers 404 for whatever identifies no host, and forgives a token that ran out.
-    let build = auth::build_of(app, token.as_deref(), Expiry::Forgiven, now).await.map_err(|problem| {
+    let build = auth::build_of(app, head.token(), Expiry::Forgiven, now).await.map_err(|problem| {
         if problem.code == Code::Unauthenticated { Problem::not_found(problem.detail) } else { problem }
     })?;
     let mut report = Report::simple(clock::new_id(now), Label::built(), now);
@@ -57,10 +57,9 @@ async fn callback(
 pub(crate) async fn report_built(
     app: web::Data<App>,
     request: HttpRequest,
-    token: web::Query<TokenParam>,
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
-    callback(&app, &request, token.into_inner(), Status::Done, &body).await
+    callback(&app, &request, Status::Done, &body).await
 }
 
 /// The installer is done, for a wget that can only GET.
@@ -70,9 +69,8 @@ pub(crate) async fn report_built(
 pub(crate) async fn report_built_by_get(
     app: web::Data<App>,
     request: HttpRequest,
-    token: web::Query<TokenParam>,
 ) -> Result<HttpResponse, Problem> {
-    callback(&app, &request, token.into_inner(), Status::Done, &[]).await
+    callback(&app, &request, Status::Done, &[]).await
 }
 
 /// The installer has failed.
@@ -86,10 +84,9 @@ pub(crate) async fn report_built_by_get(
 pub(crate) async fn report_failed(
     app: web::Data<App>,
     request: HttpRequest,
-    token: web::Query<TokenParam>,
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
-    callback(&app, &request, token.into_inner(), Status::Failed, &body).await
+    callback(&app, &request, Status::Failed, &body).await
 }
 
 /// The installer has failed, for a wget that can only GET.
@@ -99,7 +96,6 @@ pub(crate) async fn report_failed(
 pub(crate) async fn report_failed_by_get(
     app: web::Data<App>,
     request: HttpRequest,
-    token: web::Query<TokenParam>,
 ) -> Result<HttpResponse, Problem> {
-    callback(&app, &request, token.into_inner(), Status::Failed, &[]).await
+    callback(&app, &request, Status::Failed, &[]).await
 }

@@ -51,11 +51,7 @@ impl FromRequest for Fields {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let body = body::bytes(request, payload);
-        let mut fields = Self::default();
-        fields.merge_form(request.query_string());
-        if let Some(token) = auth::bearer(request) {
-            fields.values.insert("token".to_owned(), token.to_owned());
-        }
+        let mut fields = Self::of_head(request);
         let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let content_type = content_type.unwrap_or_default().to_ascii_lowercase();
         async move {
@@ -67,6 +63,16 @@ impl FromRequest for Fields {
 }
 
 impl Fields {
+    /// What the query and the headers say, for a request whose body is something else.
+    pub(crate) fn of_head(request: &HttpRequest) -> Self {
+        let mut fields = Self::default();
+        fields.merge_form(request.query_string());
+        if let Some(token) = auth::bearer(request) {
+            fields.set("token", token.to_owned());
+        }
+        fields
+    }
+
     /// What a JSON object says, as one of many in a batch.
     pub(crate) fn of_object(object: &serde_json::Map<String, Value>) -> Self {
         let mut fields = Self::default();
