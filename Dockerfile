@@ -17,8 +17,8 @@ COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/usr/local/cargo/git,sharing=locked \
     --mount=type=cache,target=/src/target,sharing=locked \
-    cargo build --locked --release -p milepost-cli \
- && install -D -m 0755 target/release/milepost /out/milepost
+    cargo build --locked --profile dist -p milepost-cli \
+ && install -D -m 0755 target/dist/milepost /out/milepost
 
 FROM debian:bookworm-slim
 LABEL org.opencontainers.image.title="Milepost" \

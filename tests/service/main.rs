@@ -1,1 +1,17 @@
-//! To be filled.
+//! The binary as a user runs it: `target/debug/milepost`, its output, its exit codes and its database.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "what a test calls is a test too, and clippy.toml looks at the functions marked as tests only"
+)]
+
+mod access;
+mod database;
+mod lifecycle;
+mod place;
+mod recovery;
+mod refusals;
+mod secrecy;
+mod settings;
+mod welcome;

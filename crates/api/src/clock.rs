@@ -7,7 +7,8 @@ use rand::Rng as _;
 
 /// The server's time, cut to what PostgreSQL keeps: microseconds.
 #[expect(clippy::disallowed_methods, reason = "this is the edge that reads the clock")]
-pub(crate) fn now() -> Time {
+#[must_use]
+pub fn now() -> Time {
     use chrono::SubsecRound as _;
     chrono::Utc::now().trunc_subsecs(6)
 }

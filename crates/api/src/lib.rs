@@ -16,6 +16,7 @@ mod serve;
 mod view;
 
 pub use auth::{Scope, Secret, WeakSecret};
+pub use clock::now;
 pub use openapi::{document, document_text};
 pub use serve::{App, Settings, run};
 

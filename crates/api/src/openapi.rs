@@ -22,6 +22,9 @@ const DESCRIPTION: &str = "Provisioning progress of hosts. Enums grow: treat a v
     RFC 3339 in UTC. Errors are `application/problem+json` (RFC 9457) with Foreman's `error` beside it; those under \
     `/unattended` are one line of text unless the request accepts JSON.";
 
+/// How an installer is answered, said at each operation that installers call.
+const ANSWERS: &str = "Answers one line of text, or JSON for a request with `Accept: application/json`.";
+
 /// Enums of answers, which grow: a generated client that checks them would break on a new value,
 /// so they are published as strings with the known values beside them.
 const GROWING: [&str; 5] = ["Mode", "SignalKind", "State", "Status", "StepState"];
@@ -123,6 +126,10 @@ fn schema_as_3_0(object: &mut Map<String, Value>) {
         object.insert("allOf".to_owned(), json!([{"$ref": reference}]));
     }
     object.remove("propertyNames");
+    // Answers grow: a client must not be told that it has seen every member there will be.
+    if object.get("additionalProperties") == Some(&Value::Bool(false)) {
+        object.remove("additionalProperties");
+    }
 }
 
 /// Adds the answers that follow from what an operation is, rather than from what it does.
@@ -174,14 +181,34 @@ fn share_answers(path: &str, method: &str, operation: &mut Value) {
             });
         }
     }
+    scope_beside_security(operation);
+    if path.starts_with("/unattended") {
+        let said = operation["description"].as_str().map_or_else(String::new, |text| format!("{text}\n\n"));
+        operation["description"] = json!(format!("{said}{ANSWERS}"));
+    }
     for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
         dress_response(status, response, path.starts_with("/unattended"));
     }
 }
 
+/// In 3.0 a bearer scheme has no scopes, so the one that is needed stands beside it.
+fn scope_beside_security(operation: &mut Value) {
+    let mut needed = None;
+    for requirement in operation["security"].as_array_mut().into_iter().flatten() {
+        if let Some(scopes) = requirement.get_mut("token") {
+            needed = scopes.get(0).cloned().or(needed);
+            *scopes = json!([]);
+        }
+    }
+    if let Some(scope) = needed {
+        operation["x-scope"] = scope;
+    }
+}
+
 /// Problems travel as `application/problem+json`; answers to installers also as a line of text.
 fn dress_response(status: &str, response: &mut Value, unattended: bool) {
-    let Some(content) = response["content"].as_object_mut() else { return };
+    // Not by index: that would put a null where an answer has no body.
+    let Some(content) = response.get_mut("content").and_then(Value::as_object_mut) else { return };
     if status.starts_with(['4', '5'])
         && let Some(body) = content.remove("application/json")
     {

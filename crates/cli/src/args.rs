@@ -7,6 +7,8 @@ use ipnet::IpNet;
 use milepost_api::Scope;
 use milepost_domain::registry::Mode;
 
+use crate::{remote::RemoteArgs, status::StatusArgs, steps::StepsArgs, workflows::WorkflowsArgs};
+
 /// Shows how the installation of every host is going.
 #[derive(Debug, Parser)]
 #[command(
@@ -31,6 +33,27 @@ Examples:
   DATABASE_URL=postgresql://milepost@db/milepost milepost serve
   milepost serve --print-config                   each setting and where it came from")]
     Serve(ServeArgs),
+    /// Show how the installations are going
+    Status {
+        #[command(flatten)]
+        remote: RemoteArgs,
+        #[command(flatten)]
+        args: StatusArgs,
+    },
+    /// See and change the steps that are known
+    Steps {
+        #[command(flatten)]
+        remote: RemoteArgs,
+        #[command(flatten)]
+        args: StepsArgs,
+    },
+    /// See the workflows that are known
+    Workflows {
+        #[command(flatten)]
+        remote: RemoteArgs,
+        #[command(flatten)]
+        args: WorkflowsArgs,
+    },
     /// Make tokens for programs and people
     #[command(subcommand)]
     Token(TokenCommand),
@@ -44,13 +67,13 @@ Examples:
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DataDir {
     /// Where the service keeps its things [default: /var/lib/milepost as root, else $XDG_DATA_HOME/milepost]
-    #[arg(long, env = "MILEPOST_DATA_DIR", value_name = "DIR")]
+    #[arg(long, global = true, env = "MILEPOST_DATA_DIR", value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
     /// A TOML file with settings [default: config.toml in the data directory, if it is there]
-    #[arg(long, env = "MILEPOST_CONFIG", value_name = "FILE")]
+    #[arg(long, global = true, env = "MILEPOST_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// File with the secret that tokens are signed with [default: secret in the data directory]
-    #[arg(long, env = "MILEPOST_SECRET_FILE", value_name = "FILE")]
+    #[arg(long, global = true, env = "MILEPOST_SECRET_FILE", value_name = "FILE")]
     pub(crate) secret_file: Option<PathBuf>,
 }
 

@@ -7,22 +7,31 @@ mod args;
 mod config;
 mod embedded;
 mod failure;
+mod output;
 mod remote;
 mod serve;
+mod status;
+mod steps;
+mod workflows;
 
 use std::{io::Write as _, process::ExitCode};
 
 use clap::Parser as _;
+use milepost_api::Scope;
+use milepost_client::Client;
 use milepost_store::migrate;
+use tokio::runtime::Runtime;
 
 use crate::{
     args::{Cli, Command, MigrateArgs, TokenCommand},
     embedded::Embedded,
     failure::Failure,
+    output::{Console, OutputArgs, Screen},
+    remote::RemoteArgs,
 };
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(status::accept_old_spellings(std::env::args_os()));
     match run(cli.command) {
         Ok(code) => code,
         Err(failure) => {
@@ -35,6 +44,26 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Serve(args) => serve::run(args)?,
+        Command::Status { remote, args } => {
+            let (client, runtime) = reach(remote, Scope::Read)?;
+            let now = milepost_api::now();
+            return on_screen(args.output, |console| {
+                runtime.block_on(status::run(&args, &client, now, console))
+            });
+        }
+        Command::Steps { remote, args } => {
+            let scope = if args.command.only_reads() { Scope::Read } else { Scope::Manage };
+            let (client, runtime) = reach(remote, scope)?;
+            on_screen(args.command.output(), |console| {
+                runtime.block_on(steps::run(&args.command, &client, console))
+            })?;
+        }
+        Command::Workflows { remote, args } => {
+            let (client, runtime) = reach(remote, Scope::Read)?;
+            on_screen(args.command.output(), |console| {
+                runtime.block_on(workflows::run(&args.command, &client, console))
+            })?;
+        }
         Command::Token(TokenCommand::Create { place, scope, expires }) => {
             let secret = config::secret(&config::secret_file(&place)?)?;
             let token = secret.mint(scope, expires.0).map_err(Failure::usage)?;
@@ -44,6 +73,20 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Openapi => say(&milepost_api::document_text())?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A client of the service, and what its requests run on.
+fn reach(remote: RemoteArgs, scope: Scope) -> Result<(Client, Runtime), Failure> {
+    let remote = remote.find(scope)?;
+    let client = milepost_client::connect(&remote.url, Some(&remote.token)).map_err(Failure::usage)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok((client, runtime))
+}
+
+/// Gives a command standard output to print on and standard error to talk to.
+fn on_screen<T>(args: OutputArgs, work: impl FnOnce(&mut Console<'_>) -> T) -> T {
+    let (mut out, mut talk) = (std::io::stdout().lock(), std::io::stderr().lock());
+    work(&mut Console { out: &mut out, talk: &mut talk, screen: Screen::of_stdout(args) })
 }
 
 fn run_migrate(args: &MigrateArgs) -> Result<(), Failure> {

@@ -14,7 +14,7 @@ use std::{
 use clap::{Args, ValueEnum};
 use unicode_width::UnicodeWidthStr as _;
 
-pub(crate) use humane::{age, duration, rough_age};
+pub(crate) use humane::{age, duration, short_age, short_duration};
 pub(crate) use table::{Cell, Column, Table, Tone};
 
 use crate::failure::Failure;
@@ -23,10 +23,15 @@ use crate::failure::Failure;
 const WIDTH: usize = 80;
 
 /// How a command prints; for every command with a table.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Copy, Default, Args)]
 pub(crate) struct OutputArgs {
-    /// Whether to use colours [auto: on a terminal, unless NO_COLOR is set or CLICOLOR is 0]
-    #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
+    #[arg(
+        long,
+        value_name = "WHEN",
+        value_enum,
+        default_value_t,
+        help = "Whether to use colours; auto: unless NO_COLOR is set or CLICOLOR is 0"
+    )]
     pub(crate) color: ColorChoice,
 }
 
@@ -210,7 +215,10 @@ mod tests {
 
     #[test]
     fn nothing_that_was_sent_moves_the_cursor() {
-        assert_eq!(clean("\u{1b}[2J\u{1b}]0;title\u{7}red \u{1b}[31malert\r\n\tnext\u{9b}1A"), "red alert next");
+        assert_eq!(
+            clean("\u{1b}[2J\u{1b}]0;title\u{7}red \u{1b}[31malert\r\n\tnext\u{9b}1A"),
+            "red alert next"
+        );
         assert_eq!(clean("abc\u{202e}fed\u{2066}\u{200b}x\u{2028}y\u{0}"), "abcfedx y");
         assert_eq!(clean("安装 č 🦀"), "安装 č 🦀");
         let all: String = (0..=0x2fff).filter_map(char::from_u32).collect();

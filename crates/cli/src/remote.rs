@@ -20,10 +20,10 @@ pub(crate) struct RemoteArgs {
     #[command(flatten)]
     pub(crate) place: DataDir,
     /// The service [default: the one on this machine]
-    #[arg(long, env = "MILEPOST_URL", value_name = "URL")]
+    #[arg(long, global = true, env = "MILEPOST_URL", value_name = "URL")]
     pub(crate) url: Option<String>,
     /// A token of `milepost token create` [default: made from the secret in the data directory]
-    #[arg(long, env = "MILEPOST_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    #[arg(long, global = true, env = "MILEPOST_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
 }
 

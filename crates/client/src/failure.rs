@@ -49,9 +49,7 @@ pub enum Failure {
         url: String,
     },
     /// The token is missing, wrong or expired.
-    #[error(
-        "{url} does not accept the token ({detail}); make one with `milepost token create` there and set MILEPOST_TOKEN"
-    )]
+    #[error("no access to {url}: {detail}{}", token_hint(.detail, "milepost token create"))]
     Unauthenticated {
         /// Where.
         url: String,
@@ -59,9 +57,7 @@ pub enum Failure {
         detail: String,
     },
     /// The token is for something less.
-    #[error(
-        "{detail}; make a token with `milepost token create --scope manage` at {url} and set MILEPOST_TOKEN"
-    )]
+    #[error("no access to {url}: {detail}{}", token_hint(.detail, "milepost token create --scope manage"))]
     Forbidden {
         /// Where.
         url: String,
@@ -96,6 +92,16 @@ pub enum Failure {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+/// What to do about a token, unless the service has said how to make one.
+fn token_hint(detail: &str, command: &str) -> String {
+    let make = if detail.contains("milepost token create") {
+        ", and".to_owned()
+    } else {
+        format!("; make a token there with `{command}` and")
+    };
+    format!("{make} set MILEPOST_TOKEN to it")
 }
 
 /// Which request it was matters to the one who reads the service's log, so only when it failed.
@@ -149,23 +155,35 @@ fn unreachable_at(url: String, error: &reqwest::Error) -> Failure {
     if error.is_timeout() && !error.is_connect() {
         return Failure::Slow { url };
     }
-    let hint = if error.is_connect() && error.is_timeout() {
-        "is the address right, and does a firewall let it through?".to_owned()
+    let hint = if is_about_tls(error) {
+        "does it speak https there, with a certificate that this system trusts?"
+    } else if error.is_connect() && error.is_timeout() {
+        "is the address right, and does a firewall let it through?"
     } else if error.is_connect() {
-        format!("is `milepost serve` running at {url}? Another service is named with MILEPOST_URL")
+        "is `milepost serve` running there? Another service is named with MILEPOST_URL"
     } else {
-        "the connection broke; try again".to_owned()
+        "the connection broke; try again"
     };
+    let hint = hint.to_owned();
     Failure::Unreachable { url, reason: innermost(error), hint }
+}
+
+fn is_about_tls(error: &reqwest::Error) -> bool {
+    causes(error).any(<dyn std::error::Error>::is::<rustls::Error>)
 }
 
 /// What the system says at the bottom: the layers above only say that something below failed.
 pub(crate) fn innermost(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    one_line(&cause.to_string())
+    causes(error).last().map(|cause| one_line(&cause.to_string())).unwrap_or_default()
+}
+
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    let first: &(dyn std::error::Error + 'static) = error;
+    std::iter::successors(Some(first), |cause| {
+        // An I/O error hides the error that it wraps from `source`.
+        let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        wrapped.map(|wrapped| -> &(dyn std::error::Error + 'static) { wrapped }).or_else(|| cause.source())
+    })
 }
 
 /// A text of another program as one short line without anything that moves a cursor.

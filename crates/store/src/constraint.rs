@@ -7,7 +7,7 @@ use crate::{Conflict, Error};
 
 /// What the violation of a constraint says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Meaning {
+pub enum Meaning {
     /// Two requests raced for the same thing; the transaction is run again.
     Race,
     /// Somebody else's state of affairs.
@@ -17,7 +17,7 @@ pub(crate) enum Meaning {
 }
 
 /// Every constraint and unique index of the schema, by name.
-pub(crate) const MEANINGS: &[(&str, Meaning)] = &[
+pub const MEANINGS: &[(&str, Meaning)] = &[
     ("builds_attempt_check", Meaning::Ours),
     ("builds_floor_check", Meaning::Ours),
     ("builds_host_id_fkey", Meaning::Race),
@@ -47,7 +47,8 @@ pub(crate) const MEANINGS: &[(&str, Meaning)] = &[
 ];
 
 /// What a violation of the constraint of that name says.
-pub(crate) fn meaning(name: &str) -> Meaning {
+#[must_use]
+pub fn meaning(name: &str) -> Meaning {
     // A constraint of a partition carries the partition's name in front of its own.
     let name = name.replace("_default_", "_");
     MEANINGS.iter().find(|(known, _)| *known == name).map_or(Meaning::Ours, |(_, meaning)| *meaning)

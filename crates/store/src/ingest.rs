@@ -110,8 +110,11 @@ pub fn record(
             }
         }
     }
-    report::insert(connection, id, &rows)?;
-    build::save(connection, &mut versioned)?;
+    // A mere repetition writes nothing.
+    if receipts.iter().any(|receipt| *receipt != Receipt::Repeated) {
+        report::insert(connection, id, &rows)?;
+        build::save(connection, &mut versioned)?;
+    }
     Ok(receipts)
 }
 

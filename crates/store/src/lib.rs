@@ -4,7 +4,8 @@
 //! leaves this crate, and there is one write path for reports, [`ingest`].
 
 pub mod build;
-mod constraint;
+#[doc(hidden)]
+pub mod constraint;
 pub mod credential;
 mod error;
 pub mod host;

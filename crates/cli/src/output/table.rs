@@ -120,13 +120,9 @@ impl Table {
         total(self.slots().iter().map(Slot::least)) <= width
     }
 
-    /// Whether it fits `width` as it is.
-    pub(crate) fn fits_whole(&self, width: usize) -> bool {
-        total(self.slots().iter().map(|slot| slot.width)) <= width
-    }
-
     fn slots(&self) -> Vec<Slot<'_>> {
-        let widest = |at: usize| self.rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.text.width()).max();
+        let widest =
+            |at: usize| self.rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.text.width()).max();
         let slot = |(at, column): (usize, _)| {
             let column: &Column = column;
             Slot { column, at, width: widest(at).unwrap_or(0).max(column.title.width()) }
@@ -213,7 +209,9 @@ mod tests {
             Column::new("Message").shrinks(0, 6).drops(0),
             Column::new("Size").right(),
         ];
-        let row = |machine: &str, message: &str, size: &str| vec![machine, message, size].into_iter().map(Cell::new).collect();
+        let row = |machine: &str, message: &str, size: &str| {
+            vec![machine, message, size].into_iter().map(Cell::new).collect()
+        };
         Table::new(columns, vec![row("web1", "正在安装软件包", "12"), row("db-primary", "ok", "1034")])
     }
 
@@ -252,6 +250,9 @@ mod tests {
         let rows = vec![vec![Cell::new("ab").tone(Tone::Bad), Cell::new("x")]];
         let table = Table::new(vec![Column::new("A"), Column::new("B")], rows);
         let colour = Screen { colour: true, ..screen(80) };
-        assert_eq!(table.render(&colour), "\u{1b}[1mA\u{1b}[0m   \u{1b}[1mB\u{1b}[0m\n\u{1b}[31mab\u{1b}[0m  x\n");
+        assert_eq!(
+            table.render(&colour),
+            "\u{1b}[1mA\u{1b}[0m   \u{1b}[1mB\u{1b}[0m\n\u{1b}[31mab\u{1b}[0m  x\n"
+        );
     }
 }

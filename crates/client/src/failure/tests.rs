@@ -55,7 +55,7 @@ async fn a_refused_connection_asks_for_the_service() {
     assert_eq!(
         failure.to_string(),
         format!(
-            "cannot reach {url} (Connection refused (os error 111)): is `milepost serve` running at {url}? \
+            "cannot reach {url} (Connection refused (os error 111)): is `milepost serve` running there? \
              Another service is named with MILEPOST_URL"
         )
     );
@@ -67,12 +67,17 @@ async fn a_refused_token_asks_for_one() {
     assert_eq!(
         failure.to_string(),
         format!(
-            "{url} does not accept the token (the token has expired); make one with `milepost token create` there \
-             and set MILEPOST_TOKEN"
+            "no access to {url}: the token has expired; make a token there with `milepost token create` and set \
+             MILEPOST_TOKEN to it"
         )
     );
     let (_, failure) = refused_with("403 Forbidden", &problem("this needs the scope manage", 403)).await;
-    assert!(failure.to_string().starts_with("this needs the scope manage; make a token with"), "{failure}");
+    let end = "this needs the scope manage; make a token there with `milepost token create --scope manage` and set \
+               MILEPOST_TOKEN to it";
+    assert!(failure.to_string().ends_with(end), "{failure}");
+    let said = "the token is not ours; make one with `milepost token create`";
+    let (url, failure) = refused_with("401 Unauthorized", &problem(said, 401)).await;
+    assert_eq!(failure.to_string(), format!("no access to {url}: {said}, and set MILEPOST_TOKEN to it"));
 }
 
 #[tokio::test]
@@ -103,4 +108,13 @@ async fn something_else_at_the_url_is_named() {
 
     let (_, failure) = refused_with("200 OK", "<html>It works!</html>").await;
     assert!(failure.to_string().contains("its answer cannot be read"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_service_without_tls_is_no_https() {
+    let (url, _) = answering("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await;
+    // A machine without CA certificates refuses earlier.
+    let Ok(client) = connect(&url.replace("http:", "https:"), None) else { return };
+    let failure = failure(&client).await;
+    assert!(failure.to_string().contains("does it speak https there"), "{failure}");
 }

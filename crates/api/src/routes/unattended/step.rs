@@ -64,11 +64,10 @@ async fn report(
 
 /// Report a step, with a body.
 ///
-/// Form, JSON or bare text, with or without a Content-Type; query parameters count too.
+/// The same fields are taken as a form, as JSON, with or without a Content-Type, and as query
+/// parameters; a body that is neither form nor JSON is the log.
 #[utoipa::path(tag = "Installers", operation_id = "report_step", security(("build" = [])),
-    request_body(content(
-        (StepReport = "application/x-www-form-urlencoded"), (StepReport = "application/json"),
-    )),
+    request_body = StepReport,
     responses((status = 200, body = answer::Recorded, description = "It is on disk")))]
 #[post("/step")]
 pub(crate) async fn report_step(
@@ -127,9 +126,7 @@ pub(crate) async fn report_label(
         ("token" = String, Path, description = "The build's token", example = "mpb_5f0c"),
         ("label" = String, Path, description = "Which step", example = "get_ks"),
     ),
-    request_body(content(
-        (StepReport = "application/x-www-form-urlencoded"), (StepReport = "application/json"), (String = "text/plain"),
-    )),
+    request_body = StepReport,
     responses((status = 200, body = answer::Recorded, description = "It is on disk")))]
 #[post("/step/{token}/{label}")]
 pub(crate) async fn report_label_with_body(
@@ -168,9 +165,7 @@ pub(crate) async fn report_label_status(
         ("label" = String, Path, description = "Which step", example = "get_ks"),
         ("status" = String, Path, description = "`init`, `done` or `failed`", example = "done"),
     ),
-    request_body(content(
-        (StepReport = "application/x-www-form-urlencoded"), (StepReport = "application/json"), (String = "text/plain"),
-    )),
+    request_body = StepReport,
     responses((status = 200, body = answer::Recorded, description = "It is on disk")))]
 #[post("/step/{token}/{label}/{status}")]
 pub(crate) async fn report_label_status_with_body(

@@ -1,7 +1,7 @@
 //! Builds: opened by whoever puts a host into build mode, judged by whoever knows better.
 
 use actix_web::{HttpRequest, HttpResponse, get, patch, post, web};
-use chrono::{DateTime, Duration, NaiveDateTime, Utc};
+use chrono::{DateTime, Duration, NaiveDateTime};
 use milepost_domain::{
     BuildId, HostFacts, Label, Name, Report, Status, Time,
     host::{parse_host_name, parse_mac},
@@ -121,12 +121,14 @@ fn known_workflow(registry: &Registry, text: &str) -> Result<Label, String> {
     Err(format!("there is no workflow '{workflow}'; known are {}", known.join(", ")))
 }
 
-/// RFC 3339, or the form that Foreman's API prints.
+/// RFC 3339, or the forms that Foreman's API and plain Ruby print.
 fn parse_time(text: &str) -> Result<Time, String> {
-    let rfc3339 = DateTime::parse_from_rfc3339(text).map(|time| time.with_timezone(&Utc));
+    let rfc3339 = || DateTime::parse_from_rfc3339(text).map(|time| time.to_utc());
     let foreman = || NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S UTC").map(|time| time.and_utc());
-    rfc3339
+    let ruby = || DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S %z").map(|time| time.to_utc());
+    rfc3339()
         .or_else(|_| foreman())
+        .or_else(|_| ruby())
         .map_err(|_| format!("a time looks like 2026-11-22T18:00:00Z, not '{text}'"))
 }
 

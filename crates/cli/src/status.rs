@@ -1,0 +1,164 @@
+//! `milepost status`: the builds that are under way, most urgent first.
+//!
+//! The rule it protects: one look says whether a person is needed, and so does the exit code; what
+//! the service sent is shown in order, and all of it.
+
+mod rows;
+mod search;
+
+use std::{cmp::Reverse, collections::HashSet, ffi::OsString, num::NonZeroU64, process::ExitCode};
+
+use chrono::{DateTime, Utc};
+use clap::{Args, builder::NonEmptyStringValueParser};
+use milepost_client::{Client, ClientInfo as _, explain, types::Build};
+
+use crate::{
+    failure::Failure,
+    output::{Console, OutputArgs},
+};
+
+/// Which builds to show, and how.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  milepost status                              what is under way, or ended in the last 24 hours
+  milepost status --location brno praha        of two locations; -l and -dc are the same
+  milepost status -m web1 web2.praha.example.com 'db*'
+  milepost status --all                        everything of the last 30 days
+  milepost status --json | jq -r '.[] | select(.state == \"failed\") | .host.name'
+
+The exit code is 0, or 1 when a build that is shown has failed, or 2 when there is no answer.")]
+pub(crate) struct StatusArgs {
+    /// Only hosts of these locations (Foreman's; exactly as they are written there)
+    #[arg(short, long = "location", value_name = "LOCATION", num_args = 1.., value_parser = NonEmptyStringValueParser::new())]
+    locations: Vec<String>,
+    /// Only these hosts; a name without a dot is also found as the first part of a longer one, * stands for anything
+    #[arg(short, long = "machine", value_name = "HOST", num_args = 1.., value_parser = NonEmptyStringValueParser::new())]
+    machines: Vec<String>,
+    /// Also what ended in the last 30 days
+    #[arg(long)]
+    all: bool,
+    /// Print the builds as JSON, as the API gives them
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// Turns spellings that people know from older tools into ours, before the arguments are read:
+/// `-dc` has two letters after one dash, which is no option in itself.
+pub(crate) fn accept_old_spellings(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut options = true;
+    arguments
+        .map(|argument| {
+            options &= argument != "--";
+            match argument.to_str() {
+                Some("-dc") if options => "--location".into(),
+                Some(text) if options => text
+                    .strip_prefix("-dc=")
+                    .map_or_else(|| argument.clone(), |value| format!("--location={value}").into()),
+                _ => argument,
+            }
+        })
+        .collect()
+}
+
+/// Shows the builds. The exit code is 1 when one of them has failed.
+///
+/// # Errors
+/// When the service gives no answer, or what is shown cannot be written.
+pub(crate) async fn run(
+    args: &StatusArgs,
+    client: &Client,
+    now: DateTime<Utc>,
+    console: &mut Console<'_>,
+) -> Result<ExitCode, Failure> {
+    let (mut builds, now) = fetch(args, client, now).await?;
+    builds.sort_by_cached_key(urgency);
+    let failed = show(args, &builds, now, client.baseurl(), console)?;
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// All builds that were asked for, and the time of the service, which their times are relative to.
+async fn fetch(
+    args: &StatusArgs,
+    client: &Client,
+    now: DateTime<Utc>,
+) -> Result<(Vec<Build>, DateTime<Utc>), Failure> {
+    let mut now = now;
+    let mut seen = HashSet::new();
+    let mut builds = Vec::new();
+    for search in search::queries(args.all, &args.locations, &args.machines) {
+        let mut page = NonZeroU64::MIN;
+        loop {
+            let request = client.list_builds().search(&search).order("started_at DESC").per_page("all");
+            let answer = request.page(page).send().await;
+            let answer = answer.map_err(|error| Failure::usage(explain(client, error)))?;
+            now = server_time(answer.headers().get("date")).unwrap_or(now);
+            let list = answer.into_inner();
+            let last = list.results.is_empty() || list.per_page.saturating_mul(list.page) >= list.subtotal;
+            // A build that opens meanwhile moves others to the next page, where they come again.
+            builds.extend(list.results.into_iter().filter(|build| seen.insert(build.id)));
+            page = match page.checked_add(1) {
+                Some(next) if !last => next,
+                _ => break,
+            };
+        }
+    }
+    Ok((builds, now))
+}
+
+/// This machine's clock may be wrong, and then every age would be.
+fn server_time(date: Option<&impl AsRef<[u8]>>) -> Option<DateTime<Utc>> {
+    let text = std::str::from_utf8(date?.as_ref()).ok()?;
+    DateTime::parse_from_rfc2822(text).ok().map(|at| at.to_utc())
+}
+
+/// Failed, running, pending, installed, then what has ended; among these the latest first.
+fn urgency(build: &Build) -> (u8, Reverse<DateTime<Utc>>) {
+    let rank = match build.state.as_str() {
+        // Failed, and then replaced by a newer build: nobody has to run any more.
+        _ if build.ended_at.is_some() => 5,
+        "failed" => 0,
+        "running" => 1,
+        "pending" => 2,
+        "installed" => 3,
+        // A state that is newer than this program.
+        _ => 4,
+    };
+    let latest = build.ended_at.or(build.last_report_at).unwrap_or(build.started_at);
+    (rank, Reverse(latest))
+}
+
+/// Whether a build that was shown has failed.
+fn show(
+    args: &StatusArgs,
+    builds: &[Build],
+    now: DateTime<Utc>,
+    url: &str,
+    console: &mut Console<'_>,
+) -> Result<bool, Failure> {
+    if args.json {
+        console.print_json(&builds)?;
+    } else if builds.is_empty() {
+        console.say_empty(&nothing(args, url))?;
+    } else {
+        let table = rows::table(builds, now, &console.screen);
+        console.print(&table.render(&console.screen))?;
+    }
+    Ok(builds.iter().any(|build| build.state.as_str() == "failed"))
+}
+
+fn nothing(args: &StatusArgs, url: &str) -> String {
+    let filtered = !args.locations.is_empty() || !args.machines.is_empty();
+    let (which, span) =
+        (if filtered { " of these hosts" } else { "" }, if args.all { "30 days" } else { "24 hours" });
+    let more = if args.all { "" } else { " For the last 30 days: milepost status --all." };
+    format!(
+        "No build{which} is under way, and none has ended in the last {span}. Foreman opens one when a host enters \
+         build mode; anybody else does with POST {url}/api/v2/builds.{more}"
+    )
+}
+
+#[cfg(test)]
+mod tests;

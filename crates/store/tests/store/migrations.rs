@@ -1,0 +1,77 @@
+//! Migrations up, down and up again.
+
+use diesel::PgConnection;
+use milepost_store::migrate;
+use milepost_testkit::empty_database;
+
+use crate::sql::{assert_same_lines, lines};
+
+/// Everything of the schema that a migration could leave behind or forget, a line each.
+const CATALOG: &str = "
+    SELECT line FROM (
+        SELECT concat_ws(' ', 'relation', relname, relkind, relpersistence, reloptions::text,
+            pg_get_partkeydef(c.oid), pg_get_expr(relpartbound, c.oid), 'of ' || i.inhparent::regclass) AS line
+        FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid
+        WHERE relnamespace = 'public'::regnamespace AND relkind NOT IN ('i', 'I')
+        UNION ALL
+        SELECT concat_ws(' ', 'column', c.relname || '.' || a.attname, a.attnum,
+            format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN 'not null' END,
+            'default ' || pg_get_expr(d.adbin, d.adrelid), 'compression ' || nullif(a.attcompression, ''))
+        FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+            LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind NOT IN ('i', 'I')
+            AND a.attnum > 0 AND NOT a.attisdropped
+        UNION ALL
+        SELECT concat_ws(' ', 'constraint', conrelid::regclass, conname, pg_get_constraintdef(oid))
+        FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+        UNION ALL
+        SELECT 'index ' || pg_get_indexdef(indexrelid)
+        FROM pg_index JOIN pg_class c ON c.oid = indexrelid
+        WHERE c.relnamespace = 'public'::regnamespace
+        UNION ALL
+        SELECT 'function ' || oid::regprocedure FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+        UNION ALL
+        SELECT 'type ' || typname FROM pg_type
+        WHERE typnamespace = 'public'::regnamespace AND typtype NOT IN ('b', 'c')
+        UNION ALL
+        SELECT 'trigger ' || pg_get_triggerdef(t.oid) FROM pg_trigger t WHERE NOT tgisinternal
+        UNION ALL
+        SELECT 'extension ' || extname FROM pg_extension WHERE extname <> 'plpgsql'
+    ) catalog WHERE line !~ '__diesel_schema_migrations' ORDER BY line";
+
+fn catalog(connection: &mut PgConnection) -> Vec<String> {
+    lines(connection, CATALOG)
+}
+
+#[test]
+fn up_down_up_leaves_the_same_catalog_and_down_leaves_nothing() {
+    let database = empty_database();
+    let mut connection = database.connect();
+    let names = migrate::pending(&database.url).unwrap();
+    assert_eq!(migrate::run(&database.url).unwrap().len(), names.len());
+    let first = catalog(&mut connection);
+    assert!(first.len() > 100, "the catalog is looked at: {first:?}");
+
+    migrate::revert_all(&database.url).unwrap();
+    let left = catalog(&mut connection);
+    assert!(left.is_empty(), "down.sql leaves behind:\n{}", left.join("\n"));
+    assert_eq!(migrate::pending(&database.url).unwrap(), names);
+
+    migrate::run(&database.url).unwrap();
+    assert_same_lines(("after the first up", first), ("after down and up", catalog(&mut connection)));
+}
+
+#[test]
+fn what_is_applied_is_not_applied_again() {
+    let database = empty_database();
+    assert!(!migrate::run(&database.url).unwrap().is_empty());
+    assert!(migrate::run(&database.url).unwrap().is_empty());
+    assert!(migrate::pending(&database.url).unwrap().is_empty());
+}
+
+#[test]
+fn nodes_that_start_at_once_migrate_once() {
+    let database = empty_database();
+    let applied = crate::support::at_once(|_| migrate::run(&database.url).unwrap());
+    assert_eq!(applied.iter().filter(|names| !names.is_empty()).count(), 1, "{applied:?}");
+}
