@@ -52,11 +52,6 @@ fn adapt(value: &mut Value) {
             if let Some(Value::Object(content)) = object.get_mut("content") {
                 one_media_type(content);
             }
-            // TODO-document: the 304 of `get_host_progress` says `"content": null`, which is no OpenAPI;
-            // this goes when crates/api leaves it out.
-            if object.get("content").is_some_and(Value::is_null) {
-                object.remove("content");
-            }
             // A client has to bear members that a later service adds; the generator would make it
             // refuse the whole answer.
             if object.get("additionalProperties") == Some(&Value::Bool(false)) {

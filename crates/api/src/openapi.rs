@@ -194,7 +194,8 @@ fn share_answers(path: &str, method: &str, operation: &mut Value) {
 /// In 3.0 a bearer scheme has no scopes, so the one that is needed stands beside it.
 fn scope_beside_security(operation: &mut Value) {
     let mut needed = None;
-    for requirement in operation["security"].as_array_mut().into_iter().flatten() {
+    let requirements = operation.get_mut("security").and_then(Value::as_array_mut);
+    for requirement in requirements.into_iter().flatten() {
         if let Some(scopes) = requirement.get_mut("token") {
             needed = scopes.get(0).cloned().or(needed);
             *scopes = json!([]);
