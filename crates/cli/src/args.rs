@@ -65,8 +65,8 @@ Examples:
 
 /// Where the service keeps its things.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct DataDir {
-    /// Where the service keeps its things [default: /var/lib/milepost as root, else $XDG_DATA_HOME/milepost]
+pub(crate) struct Place {
+    /// Where the service keeps its things [default: /var/lib/milepost as root, else milepost in your data home]
     #[arg(long, global = true, env = "MILEPOST_DATA_DIR", value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
     /// A TOML file with settings [default: config.toml in the data directory, if it is there]
@@ -80,7 +80,7 @@ pub(crate) struct DataDir {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ServeArgs {
     #[command(flatten)]
-    pub(crate) place: DataDir,
+    pub(crate) place: Place,
     /// Address and port to serve on; port 0 takes a free one [default: 127.0.0.1:8420]
     #[arg(long, env = "MILEPOST_LISTEN", value_name = "ADDRESS:PORT")]
     pub(crate) listen: Option<String>,
@@ -122,7 +122,7 @@ Examples:
   milepost token create --scope read --expires 30d")]
     Create {
         #[command(flatten)]
-        place: DataDir,
+        place: Place,
         /// read: see everything; manage: also open builds and change the registry
         #[arg(long, default_value = "read")]
         scope: Scope,
@@ -135,7 +135,7 @@ Examples:
 #[derive(Debug, Clone, Args)]
 pub(crate) struct MigrateArgs {
     #[command(flatten)]
-    pub(crate) place: DataDir,
+    pub(crate) place: Place,
     /// PostgreSQL of the site's own
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub(crate) database_url: Option<String>,

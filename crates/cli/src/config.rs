@@ -16,7 +16,7 @@ use milepost_store::PoolSettings;
 use serde::Deserialize;
 
 use crate::{
-    args::{DataDir, ServeArgs},
+    args::{Place, ServeArgs},
     failure::Failure,
 };
 
@@ -127,15 +127,13 @@ impl Picker {
         default: T,
         print: impl Fn(&T) -> String,
     ) -> T {
-        match self.pick(key, argument, file, &print) {
-            Some(value) => value,
-            None => {
-                if let Some(last) = self.printed.last_mut() {
-                    last.1 = print(&default);
-                }
-                default
-            }
+        if let Some(value) = self.pick(key, argument, file, &print) {
+            return value;
         }
+        if let Some(last) = self.printed.last_mut() {
+            last.1 = print(&default);
+        }
+        default
     }
 }
 
@@ -144,7 +142,7 @@ fn quoted(value: &impl ToString) -> String {
 }
 
 /// The data directory of whoever runs this.
-pub(crate) fn data_dir(place: &DataDir) -> Result<PathBuf, Failure> {
+pub(crate) fn data_dir(place: &Place) -> Result<PathBuf, Failure> {
     let nowhere = || Failure::usage("there is no HOME; name a place with --data-dir");
     place.data_dir.clone().or_else(default_data_dir).ok_or_else(nowhere)
 }
@@ -164,16 +162,10 @@ fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }
 
-fn read_file(place: &DataDir, data_dir: &Path) -> Result<(Option<PathBuf>, File), Failure> {
-    let path = match &place.config {
-        Some(path) => path.clone(),
-        None => {
-            let path = data_dir.join("config.toml");
-            if !path.exists() {
-                return Ok((None, File::default()));
-            }
-            path
-        }
+fn read_file(place: &Place, data_dir: &Path) -> Result<(Option<PathBuf>, File), Failure> {
+    let by_default = || Some(data_dir.join("config.toml")).filter(|path| path.exists());
+    let Some(path) = place.config.clone().or_else(by_default) else {
+        return Ok((None, File::default()));
     };
     let text = std::fs::read_to_string(&path).map_err(|error| {
         Failure::usage(format!("cannot read the settings in {}: {error}", path.display()))
@@ -272,17 +264,18 @@ impl Config {
 
     /// Each setting as a line of TOML, with where it came from.
     pub(crate) fn print(&self) -> String {
+        use fmt::Write as _;
         let mut text = String::new();
         let mut section = "";
         for (key, value, origin) in &self.printed {
             let (own, name) = key.rsplit_once('.').unwrap_or(("", key));
             if own != section {
                 section = own;
-                text.push_str(&format!("\n[{section}]\n"));
+                let _ = writeln!(text, "\n[{section}]");
             }
             let line =
                 if value.is_empty() { format!("# {name} is not set") } else { format!("{name} = {value}") };
-            text.push_str(&format!("{line:<50} # {origin}\n"));
+            let _ = writeln!(text, "{line:<50} # {origin}");
         }
         text
     }
@@ -306,7 +299,7 @@ fn without_password(url: &str) -> String {
 ///
 /// # Errors
 /// When the settings cannot be read.
-pub(crate) fn secret_file(place: &DataDir) -> Result<PathBuf, Failure> {
+pub(crate) fn secret_file(place: &Place) -> Result<PathBuf, Failure> {
     let data_dir = data_dir(place)?;
     let (_, file) = read_file(place, &data_dir)?;
     let own = || data_dir.join("secret");

@@ -3,7 +3,8 @@
 //! The rule it protects: what goes wrong is one sentence on standard error that says what to do,
 //! and an exit code: 1 when something is wrong with what was shown, 2 for usage and connections.
 
-use std::process::ExitCode;
+/// The exit code of every failure.
+pub(crate) const EXIT_CODE: u8 = 2;
 
 /// A command ended badly.
 #[derive(Debug, thiserror::Error)]
@@ -14,12 +15,9 @@ pub(crate) struct Failure {
 
 impl Failure {
     /// The command was not usable as it was given, or what it needs could not be reached.
+    #[expect(clippy::needless_pass_by_value, reason = "so that it can stand in `map_err`")]
     pub(crate) fn usage(message: impl ToString) -> Self {
         Self { message: message.to_string() }
-    }
-
-    pub(crate) fn exit_code(&self) -> ExitCode {
-        ExitCode::from(2)
     }
 }
 

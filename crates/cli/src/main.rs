@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(failure) => {
             let _ = writeln!(std::io::stderr(), "milepost: {failure}");
-            failure.exit_code()
+            ExitCode::from(failure::EXIT_CODE)
         }
     }
 }
@@ -102,7 +102,7 @@ fn run_migrate(args: &MigrateArgs) -> Result<(), Failure> {
     }
     let done = done?;
     let verb = if args.dry_run { "would apply" } else { "applied" };
-    let lines: String = done.iter().map(|migration| format!("{verb} {migration}\n")).collect();
+    let lines = done.iter().fold(String::new(), |lines, migration| lines + verb + " " + migration + "\n");
     say(if lines.is_empty() { "the database is up to date\n" } else { &lines })
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use clap::Args;
 use milepost_api::Scope;
 
-use crate::{args::DataDir, config, failure::Failure};
+use crate::{args::Place, config, failure::Failure};
 
 /// How long a token that is made for one command is valid, in minutes.
 const TOKEN_MINUTES: i64 = 10;
@@ -18,7 +18,7 @@ const DEFAULT_URL: &str = "http://127.0.0.1:8420";
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RemoteArgs {
     #[command(flatten)]
-    pub(crate) place: DataDir,
+    pub(crate) place: Place,
     /// The service [default: the one on this machine]
     #[arg(long, global = true, env = "MILEPOST_URL", value_name = "URL")]
     pub(crate) url: Option<String>,
