@@ -176,13 +176,15 @@ fn a_token_must_run_out_in_the_future_and_within_a_year() {
 }
 
 #[test]
-fn a_time_may_be_written_as_foreman_writes_it() {
+fn a_time_may_be_written_as_foreman_and_as_ruby_write_it() {
     let server = Server::start();
     let at = server_time(&server) + TimeDelta::hours(2);
-    let mut body = input();
-    body["expires_at"] = json!(at.format("%Y-%m-%d %H:%M:%S UTC").to_string());
-    let opened = server.manage().post(BUILDS, &body).expect(201).json();
-    assert_eq!(time(&opened["expires_at"]).timestamp(), at.timestamp());
+    for format in ["%Y-%m-%d %H:%M:%S UTC", "%Y-%m-%d %H:%M:%S +0000", "%Y-%m-%dT%H:%M:%SZ"] {
+        let mut body = input();
+        body["expires_at"] = json!(at.format(format).to_string());
+        let opened = server.manage().post(BUILDS, &body).expect(201).json();
+        assert_eq!(time(&opened["expires_at"]).timestamp(), at.timestamp(), "{format}");
+    }
 }
 
 #[test]

@@ -100,7 +100,8 @@ fn everything_arrived_as_it_was_sent(server: &Server, build: &Opened, sender: Se
         let has_log = calls_home || label == "packages" && report["attempt"] == 1 && sender.sends_logs;
         assert_eq!(report["log_bytes"] != 0, has_log, "{label} {status}");
         if has_log {
-            let answer = server.read().get(&format!("/api/v2/builds/{}/reports/{id}/log", build.id)).expect(200);
+            let answer =
+                server.read().get(&format!("/api/v2/builds/{}/reports/{id}/log", build.id)).expect(200);
             if calls_home {
                 assert!(answer.text.trim_end().ends_with(LAST_WORDS), "the end of a long log is kept");
                 assert!(answer.text.starts_with("[... "), "and it says that its beginning is not");

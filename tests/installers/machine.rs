@@ -11,11 +11,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// What a shell, a URL and a form have to be careful about, on two lines.
-pub(crate) const STORAGE_MESSAGE: &str =
-    "2×480 GB: \"sda\" & 'sdb' = 100 % + swap; größer?\n<b>second</b> line\\n #1/2 `true` $(false) ~ {} [] | *";
+pub(crate) const STORAGE_MESSAGE: &str = "2×480 GB: \"sda\" & 'sdb' = 100 % + swap; größer?\n<b>second</b> line\\n #1/2 `true` $(false) ~ {} [] | *";
 /// The same as it is kept: one line.
-pub(crate) const STORAGE_MESSAGE_KEPT: &str =
-    "2×480 GB: \"sda\" & 'sdb' = 100 % + swap; größer? <b>second</b> line\\n #1/2 `true` $(false) ~ {} [] | *";
+pub(crate) const STORAGE_MESSAGE_KEPT: &str = "2×480 GB: \"sda\" & 'sdb' = 100 % + swap; größer? <b>second</b> line\\n #1/2 `true` $(false) ~ {} [] | *";
 pub(crate) const POST_MESSAGE: &str = "50% + 50% = 100%; a&b=c; it's $HOME %20 %zz ?";
 /// A short log, kept as it is.
 pub(crate) const PACKAGES_LOG: &str =
@@ -155,7 +153,8 @@ impl Machine {
 }
 
 fn require(program: &str, package: &str) {
-    let found = Command::new("sh").args(["-c", "command -v \"$1\" >/dev/null", "sh", program]).status().unwrap();
+    let found =
+        Command::new("sh").args(["-c", "command -v \"$1\" >/dev/null", "sh", program]).status().unwrap();
     assert!(found.success(), "there is no {program}; install it first: apt install {package}");
 }
 

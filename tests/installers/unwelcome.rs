@@ -29,7 +29,9 @@ fn a_service_that_is_not_there_stops_no_installation() {
 fn a_name_that_does_not_resolve_stops_no_installation() {
     for (sender, shell) in combinations() {
         // Reserved by RFC 6761 to be nobody's.
-        Machine::new(sender, shell, "http://milepost.invalid:8420", "mpb_0123456789").impatient().runs(FIRST_BOOT);
+        Machine::new(sender, shell, "http://milepost.invalid:8420", "mpb_0123456789")
+            .impatient()
+            .runs(FIRST_BOOT);
     }
 }
 

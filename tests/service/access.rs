@@ -76,7 +76,8 @@ fn a_token_that_makes_no_sense_is_a_usage_error_and_none_is_made() {
 fn api_update_is_open_to_the_networks_that_are_named_only() {
     let place = Place::new();
     let update = json!({"name": "web1.example.com", "action": "Packages", "percentage": "42"});
-    for (networks, status) in [(None, 403), (Some("10.0.0.0/8"), 403), (Some("10.0.0.0/8,127.0.0.0/8"), 200)] {
+    for (networks, status) in [(None, 403), (Some("10.0.0.0/8"), 403), (Some("10.0.0.0/8,127.0.0.0/8"), 200)]
+    {
         let mut command = place.serve();
         if let Some(networks) = networks {
             command.args(["--compat-api-update", networks]);

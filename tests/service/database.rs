@@ -18,7 +18,7 @@ fn migrations() -> Vec<String> {
 }
 
 fn would_apply() -> String {
-    migrations().iter().map(|name| format!("would apply {name}\n")).collect()
+    format!("would apply {}\n", migrations().join("\nwould apply "))
 }
 
 /// Whether each migration was applied, and said so.

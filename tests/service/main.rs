@@ -1,7 +1,6 @@
 //! The binary as a user runs it: `target/debug/milepost`, its output, its exit codes and its database.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::indexing_slicing,
     reason = "what a test calls is a test too, and clippy.toml looks at the functions marked as tests only"
 )]

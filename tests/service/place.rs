@@ -59,7 +59,7 @@ impl Said {
         self.out
     }
 
-    /// The last line on standard error; the command must have been refused, without printing anything.
+    /// What stands on standard error; the command must have been refused, without printing anything.
     #[track_caller]
     pub(crate) fn refusal(self) -> String {
         assert_eq!((self.code, self.out.as_str()), (Some(2), ""), "{}", self.err);
@@ -167,7 +167,7 @@ impl Service {
         thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
         let mut service = Self { url: String::new(), child, lines, said: Vec::new() };
         let line = service.read_until(|line| line.starts_with(READY));
-        service.url = line.trim_start_matches(READY).to_owned();
+        line.trim_start_matches(READY).clone_into(&mut service.url);
         let _ = service.anyone().get("/readyz").expect(200);
         service
     }
@@ -228,7 +228,8 @@ impl Drop for Service {
 
 /// Sends a signal to one process.
 pub(crate) fn signal(name: &str, pid: u32) {
-    let kill = Command::new("sh").args(["-c", "kill -s \"$1\" \"$2\"", "sh", name, &pid.to_string()]).status();
+    let kill =
+        Command::new("sh").args(["-c", "kill -s \"$1\" \"$2\"", "sh", name, &pid.to_string()]).status();
     assert!(kill.unwrap().success(), "cannot send SIG{name} to {pid}");
 }
 

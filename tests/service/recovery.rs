@@ -14,7 +14,8 @@ fn report_until_it_is_gone(service: &Service, build: &Opened) -> mpsc::Receiver<
     thread::spawn(move || {
         for number in 0.. {
             let message = format!("report-{number}");
-            if !is_answered(&address, &format!("token={token}&label=packages&status=init&message={message}")) {
+            if !is_answered(&address, &format!("token={token}&label=packages&status=init&message={message}"))
+            {
                 break;
             }
             sender.send(message).unwrap();
@@ -52,6 +53,7 @@ fn nothing_answered_is_lost(with_its_database: bool) {
     let build = open(&place.api(&service, "manage"), "web1.example.com");
     let answered = report_until_it_is_gone(&service, &build);
     let mut promised: Vec<String> = answered.iter().take(30).collect();
+    assert_eq!(promised.len(), 30, "the service works before it is killed");
     let (status, _) = service.end_by("KILL");
     assert_eq!(status.code(), None, "it was killed");
     promised.extend(answered.iter());

@@ -45,7 +45,11 @@ fn send_everywhere(installer: &Api, token: &str) {
         ("/unattended/step", FORM, format!("token={token}&label=no_such_step")),
         ("/unattended/step", JSON, format!("{{\"token\":\"{token}\",\"label\":\"storage\"}}")),
         ("/unattended/step", JSON, format!("{{\"token\":\"{token}\",\"label\":")),
-        ("/unattended/batch", JSON, format!("{{\"token\":\"{token}\",\"reports\":[{{\"label\":\"post\"}}, 7]}}")),
+        (
+            "/unattended/batch",
+            JSON,
+            format!("{{\"token\":\"{token}\",\"reports\":[{{\"label\":\"post\"}}, 7]}}"),
+        ),
         ("/unattended/batch", JSON, format!("{{\"token\":\"{token}\",\"reports\":7}}")),
         ("/unattended/step", FORM, format!("token={token}&label=post&logs={}", "x".repeat(2_000_000))),
         ("/api/v2/builds", JSON, format!("{{\"token\":\"{token}\",\"workflow\":")),

@@ -9,8 +9,7 @@ fn lines_to_paste(service: &mut Service) -> String {
     service.read_until(|line| line.starts_with("Three lines to paste"));
     let before = service.said().len();
     service.read_until(str::is_empty);
-    let lines = service.said().iter().skip(before).filter(|line| !line.is_empty());
-    lines.map(|line| format!("{line}\n")).collect()
+    service.said()[before..].join("\n")
 }
 
 /// Runs a script as somebody who has just opened a shell.

@@ -109,7 +109,8 @@ fn insert(connection: &mut PgConnection, build: &Build) -> Result<()> {
 pub fn latest(connection: &mut PgConnection, host: HostId, now: Time) -> Result<Option<Build>> {
     let id: Option<Uuid> = builds::table
         .filter(builds::host_id.eq(host.uuid()))
-        .order(builds::id.desc())
+        // Ids are drawn before the host's row is locked, so the one under way need not have the highest.
+        .order((builds::closed_at.is_null().desc(), builds::id.desc()))
         .select(builds::id)
         .first(connection)
         .optional()?;

@@ -178,7 +178,7 @@ fn ordered(statement: &mut Statement, query: &Query, default: &str, id: &str) {
 
 const BUILDS: &str = " FROM builds b JOIN hosts h ON h.id = b.host_id";
 const HOSTS: &str = " FROM hosts h LEFT JOIN LATERAL \
-    (SELECT * FROM builds WHERE host_id = h.id ORDER BY id DESC LIMIT 1) b ON true";
+    (SELECT * FROM builds WHERE host_id = h.id ORDER BY closed_at IS NULL DESC, id DESC LIMIT 1) b ON true";
 
 /// A page of ids from `from`, with the counts.
 fn page_of_ids(

@@ -27,7 +27,7 @@ fn every_constraint_and_unique_index_has_a_meaning_and_the_other_way_round() {
              AND NOT i.relispartition AND i.relname !~ '^__diesel'",
     );
     let told: Vec<String> = MEANINGS.iter().map(|(name, _)| (*name).to_owned()).collect();
-    assert_same_lines(("in the catalog", known), ("in constraint.rs", told));
+    assert_same_lines(("in the catalog", &known), ("in constraint.rs", &told));
 }
 
 #[test]
@@ -74,8 +74,8 @@ fn every_check_of_words_lists_those_of_the_domain() {
         "SELECT DISTINCT conname::text AS line FROM pg_constraint
          WHERE connamespace = 'public'::regnamespace AND contype = 'c' AND pg_get_constraintdef(oid) LIKE '%''%'",
     );
-    let known = CHECKED_WORDS.iter().map(|(name, _)| (*name).to_owned()).collect();
-    assert_same_lines(("in the catalog", others), ("compared here", known));
+    let known: Vec<String> = CHECKED_WORDS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_same_lines(("in the catalog", &others), ("compared here", &known));
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn the_tables_in_code_are_those_of_the_catalog() {
          WHERE contype = 'p' AND connamespace = 'public'::regnamespace
              AND NOT c.relispartition AND c.relname !~ '^__diesel'",
     );
-    assert_same_lines(("in the catalog", catalog), ("in schema.rs", tables_in_code()));
+    assert_same_lines(("in the catalog", &catalog), ("in schema.rs", &tables_in_code()));
 }
 
 #[test]

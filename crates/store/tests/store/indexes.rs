@@ -3,8 +3,6 @@
 //! What PostgreSQL counts within the transaction is compared, so that it is the store's own
 //! statements that are judged, with their binds, and not copies of them.
 
-use std::sync::Arc;
-
 use diesel::{Connection as _, PgConnection};
 use milepost_domain::{BuildId, HostId, ReportId, host::HostRef};
 use milepost_store::{
@@ -22,7 +20,8 @@ use crate::{
 };
 
 /// Tables that grow with every installation.
-const GROWING: &str = "'hosts', 'builds', 'step_runs', 'reports_default', 'report_logs_default', 'credentials'";
+const GROWING: &str =
+    "'hosts', 'builds', 'step_runs', 'reports_default', 'report_logs_default', 'credentials'";
 const ROWS: i64 = 20_000;
 
 /// How often each growing table was read from end to end in this transaction.
@@ -45,26 +44,27 @@ fn seed(connection: &mut PgConnection) {
     let id = |row: &str| id.replace("{}", row);
     let rows = format!("FROM generate_series(1, {ROWS}) n");
     let (own, host, build) = (id("n"), id("1 + n / 10"), id("1 + n / 40 * 40"));
+    let plan = "sha256('')";
     for statement in [
         format!("INSERT INTO hosts (id, name, foreman_id, created_at, updated_at)
             SELECT {own}, 'host' || n, n, now(), now() {rows}"),
-        "INSERT INTO plans VALUES ('\\x00', '[]')".to_owned(),
+        format!("INSERT INTO plans VALUES ({plan}, '[]')"),
         format!("INSERT INTO builds (id, host_id, workflow, plan, state, attempt, floor, reports, started_at, expires_at, closed_at)
-            SELECT {own}, {host}, 'kickstart', '\\x00', 'running', 1, 0, 0, now(), now(),
+            SELECT {own}, {host}, 'kickstart', {plan}, 'running', 1, 0, 0, now(), now(),
                 CASE WHEN n % 10 <> 9 THEN now() END {rows}"),
         format!("INSERT INTO step_runs (build_id, attempt, label, state, inferred, started_at, attempts)
             SELECT {build}, 1, 'step' || n, 'done', false, now(), 1 {rows}"),
         format!("INSERT INTO reports (build_id, id, position, attempt, label, received_at)
             SELECT {build}, {own}, 1 + n % 40, 1, 'step' || n, now() {rows}"),
         format!("INSERT INTO report_logs (build_id, report_id, cut, text) SELECT {build}, {own}, 0, 'log' {rows}"),
-        format!("INSERT INTO credentials SELECT sha256(n::text::bytea), {own}, now() {rows}"),
+        format!("INSERT INTO credentials SELECT decode(lpad(to_hex(n), 64, '0'), 'hex'), {own}, now() {rows}"),
         "ANALYZE".to_owned(),
     ] {
         run(connection, &statement);
     }
 }
 
-/// What the two machines and the one page ask for all the time.
+/// A question that machines and pages ask all the time; it answers whether it found something.
 type Work<'a> = Box<dyn FnMut(&mut PgConnection) -> milepost_store::Result<bool> + 'a>;
 
 #[test]
@@ -78,11 +78,8 @@ fn no_main_query_reads_a_growing_table_from_end_to_end() {
     let (build_id, host_id): (BuildId, HostId) = (id(41).parse().unwrap(), id(5).parse().unwrap());
     let report_id: ReportId = id(41).parse().unwrap();
     let after = Some(Cursor { build: build_id, position: 3 });
-    let hash = |connection: &mut PgConnection| {
-        let hex = lines(connection, "SELECT encode(sha256('41'), 'hex') AS line").remove(0);
-        let byte = |at: usize| u8::from_str_radix(&hex[at * 2..at * 2 + 2], 16).unwrap();
-        TokenHash(std::array::from_fn(byte))
-    };
+    let mut hash = TokenHash([0; 32]);
+    hash.0[31] = 41;
     let of = |of| everything_of(of, None);
     let works: Vec<(&str, Work<'_>)> = vec![
         ("host by id", Box::new(|c| host::find(c, &HostRef::Id(host_id)).map(|_| true))),
@@ -90,16 +87,20 @@ fn no_main_query_reads_a_growing_table_from_end_to_end() {
         ("host by name", Box::new(|c| host::find(c, &HostRef::Name("host41".to_owned())).map(|_| true))),
         ("latest build", Box::new(|c| Ok(build::latest(c, host_id, now)?.is_some()))),
         ("build", Box::new(|c| Ok(!build::load_with_host(c, build_id, now)?.build.course.runs.is_empty()))),
-        ("credential", Box::new(|c| { let hash = hash(c); Ok(credential::find(c, hash)?.is_some()) })),
+        ("credential", Box::new(|c| Ok(credential::find(c, hash)?.is_some()))),
         ("reports of a build", of(ReportsOf::Build(build_id))),
         ("reports of a host", of(ReportsOf::Host(host_id))),
         ("reports from a cursor on", everything_of(ReportsOf::Build(build_id), after)),
         ("log", Box::new(|c| Ok(!report::log(c, build_id, report_id)?.text().is_empty()))),
         ("builds of a host", Box::new(|c| Ok(list::builds(c, &everything(now), Some(host_id))?.total == 10))),
-        ("recording", Box::new(|c| {
-            let arrived = [crate::support::report("packages", DONE, 1)];
-            Ok(ingest::record(c, &mut registry, build_id, &arrived, None, now)? == [ingest::Receipt::Recorded])
-        })),
+        (
+            "recording",
+            Box::new(|c| {
+                let arrived = [crate::support::report("packages", DONE, 1)];
+                Ok(ingest::record(c, &mut registry, build_id, &arrived, None, now)?
+                    == [ingest::Receipt::Recorded])
+            }),
+        ),
     ];
     for (what, mut work) in works {
         connection
@@ -111,11 +112,12 @@ fn no_main_query_reads_a_growing_table_from_end_to_end() {
             })
             .unwrap();
     }
-    assert!(Arc::strong_count(&registry) >= 1);
 }
 
 fn everything_of<'a>(of: ReportsOf, after: Option<Cursor>) -> Work<'a> {
-    Box::new(move |connection| Ok(!list::reports(connection, &everything(at(0)), of, after)?.results.is_empty()))
+    Box::new(move |connection| {
+        Ok(!list::reports(connection, &everything(at(0)), of, after)?.results.is_empty())
+    })
 }
 
 #[test]

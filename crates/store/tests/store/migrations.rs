@@ -16,7 +16,7 @@ const CATALOG: &str = "
         UNION ALL
         SELECT concat_ws(' ', 'column', c.relname || '.' || a.attname, a.attnum,
             format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN 'not null' END,
-            'default ' || pg_get_expr(d.adbin, d.adrelid), 'compression ' || nullif(a.attcompression, ''))
+            'default ' || pg_get_expr(d.adbin, d.adrelid), 'compression ' || nullif(a.attcompression::text, ''))
         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
             LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind NOT IN ('i', 'I')
@@ -58,7 +58,7 @@ fn up_down_up_leaves_the_same_catalog_and_down_leaves_nothing() {
     assert_eq!(migrate::pending(&database.url).unwrap(), names);
 
     migrate::run(&database.url).unwrap();
-    assert_same_lines(("after the first up", first), ("after down and up", catalog(&mut connection)));
+    assert_same_lines(("after the first up", &first), ("after down and up", &catalog(&mut connection)));
 }
 
 #[test]

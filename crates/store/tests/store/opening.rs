@@ -25,7 +25,7 @@ fn a_build_is_loaded_as_it_was_opened() {
     let database = Database::new();
     let store = store(&database);
     let mut opening = opening(&store, "web1", 0);
-    opening.credential = token(1);
+    opening.credential = Some(token(1));
     let opened = open(&store, &opening);
     assert_eq!((opened.build.id, opened.host.id), (opening.build_id, opening.host_id));
     assert_eq!(opened.build.plan, opening.plan);
@@ -105,7 +105,7 @@ fn opening_for_one_new_host_at_once_gives_one_host_and_one_build_under_way() {
     let opened = at_once(|number| {
         let node = store(&database);
         let mut opening = opening(&node, "web1", 0);
-        opening.credential = token(number);
+        opening.credential = Some(token(number));
         open(&node, &opening)
     });
     let mut connection = database.connect();
@@ -124,7 +124,7 @@ fn the_same_token_at_once_gives_one_build() {
     let answers = at_once(|_| {
         let node = store(&database);
         let mut opening = opening(&node, "web1", 0);
-        opening.credential = token(1);
+        opening.credential = Some(token(1));
         node.write(|connection| build::open(connection, &opening)).unwrap()
     });
     let ids: Vec<BuildId> = answers
@@ -146,11 +146,11 @@ fn a_known_token_answers_its_build_as_it_is() {
     let database = Database::new();
     let store = store(&database);
     let mut first = opening(&store, "web1", 0);
-    first.credential = token(1);
+    first.credential = Some(token(1));
     let build = open(&store, &first).build.id;
     record(&store, build, &[report("get_ks", DONE, 1)]);
     let mut again = opening(&store, "web1", 60);
-    again.credential = token(1);
+    again.credential = Some(token(1));
     let Opened::Known(known) = store.write(|connection| build::open(connection, &again)).unwrap() else {
         panic!("a second build");
     };
@@ -163,12 +163,12 @@ fn a_token_of_another_hosts_build_is_refused_and_changes_nothing() {
     let database = Database::new();
     let store = store(&database);
     let mut first = opening(&store, "web1", 0);
-    first.credential = token(1);
+    first.credential = Some(token(1));
     open(&store, &first);
     open_kickstart(&store, "web2");
     for host in ["web2", "web3"] {
         let mut other = opening(&store, host, 60);
-        other.credential = token(1);
+        other.credential = Some(token(1));
         other.host.model = Some(name("R650"));
         let answer = store.write(|connection| build::open(connection, &other));
         assert_eq!(answer.unwrap_err(), Error::Conflict(Conflict::CredentialInUse));

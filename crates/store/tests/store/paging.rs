@@ -31,8 +31,10 @@ fn hosts(store: &Store, query: &Query) -> (i64, Vec<Row>) {
     (page.total, page.results.into_iter().map(|it| (it.host, it.build)).collect())
 }
 
+type Key = fn(&Row) -> String;
+
 /// The lists, and what makes a row of each unique.
-const LISTS: &[(List, fn(&Row) -> String)] =
+const LISTS: &[(List, Key)] =
     &[(builds, |row| row.1.as_ref().unwrap().id.to_string()), (hosts, |row| row.0.id.to_string())];
 
 fn orders() -> impl Iterator<Item = Option<Order>> {
@@ -106,7 +108,8 @@ fn the_builds_of_one_host_are_its_own() {
     let (_, all) = builds(store, &everything(now()));
     let host = &all[5].0;
     let page = store.read(|connection| list::builds(connection, &everything(now()), Some(host.id))).unwrap();
-    let expected: Vec<Build> = all.iter().filter(|row| row.0.id == host.id).filter_map(|row| row.1.clone()).collect();
+    let expected: Vec<Build> =
+        all.iter().filter(|row| row.0.id == host.id).filter_map(|row| row.1.clone()).collect();
     let got: Vec<Build> = page.results.into_iter().map(|it| it.build).collect();
     assert_eq!((page.total, &got), (i64::try_from(expected.len()).unwrap(), &expected));
 }

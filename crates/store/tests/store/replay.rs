@@ -101,7 +101,9 @@ fn reports() -> impl Strategy<Value = Vec<Report>> {
 fn send(store: &Store, build: BuildId, reports: &[Report], size: usize) {
     for (second, batch) in (1..).zip(reports.chunks(size)) {
         let mut batch = batch.to_vec();
-        batch.iter_mut().for_each(|report| report.received_at = at(second));
+        for report in &mut batch {
+            report.received_at = at(second);
+        }
         store.record(build, &batch, None, at(second)).unwrap();
     }
 }

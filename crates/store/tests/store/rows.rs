@@ -12,8 +12,24 @@ use crate::{
 
 /// Texts that are awkward in a search: case, wildcards, quotes, blanks, letters beyond ASCII.
 pub(crate) const TEXTS: &[&str] = &[
-    "web", "Web", "WEB", "w_b", "wxb", "w%b", "w*b", "w\\b", "w\"b", "w'b", "brno", "Brno 2", "žluť", "-1", "and",
-    "RedHat 9.4", "a, b", "(x)",
+    "web",
+    "Web",
+    "WEB",
+    "w_b",
+    "wxb",
+    "w%b",
+    "w*b",
+    "w\\b",
+    "w\"b",
+    "w'b",
+    "brno",
+    "Brno 2",
+    "žluť",
+    "-1",
+    "and",
+    "RedHat 9.4",
+    "a, b",
+    "(x)",
 ];
 /// What steps and workflows are called.
 pub(crate) const LABELS: &[&str] = &["get_ks", "get-ks", "getxks", "packages", "kickstart", "image"];
@@ -32,9 +48,9 @@ fn facts(number: usize) -> HostFacts {
     let text = |factor: usize| text(number * factor).map(name);
     HostFacts {
         name: name(&format!("{}{number}.Example.com", TEXTS[number % TEXTS.len()])),
-        foreman_id: (number % 3 != 0).then(|| i64::try_from(number).unwrap() - 9),
-        mac: (number % 5 != 0).then(|| format!("52:54:00:ab:cd:{number:02x}")),
-        ip: (number % 4 != 0).then(|| format!("10.1.{}.{number}", number % 3).parse().unwrap()),
+        foreman_id: (!number.is_multiple_of(3)).then(|| i64::try_from(number).unwrap() - 9),
+        mac: (!number.is_multiple_of(5)).then(|| format!("52:54:00:ab:cd:{number:02x}")),
+        ip: (!number.is_multiple_of(4)).then(|| format!("10.1.{}.{number}", number % 3).parse().unwrap()),
         organization: text(5),
         location: text(7),
         hostgroup: text(11),
@@ -50,7 +66,7 @@ fn time(seconds: Option<i64>) -> String {
 /// Gives the build of that number values of every kind, whether or not a machine could cause them.
 fn spread(number: usize, build: &Build) -> String {
     let signed = i64::try_from(number).unwrap();
-    let some = |every: usize, value: i64| (number % every != 0).then_some(value);
+    let some = |every: usize, value: i64| (!number.is_multiple_of(every)).then_some(value);
     let state = State::ALL[number % State::ALL.len()];
     // Some end at the request's very moment, some just before and after it.
     let expires = now() + Duration::seconds(signed % 3 - 1);
@@ -109,7 +125,7 @@ fn reports(store: &Store) -> Host {
         let mut report = report(step, [None, INIT, DONE, FAILED][number % 4], signed * 3600);
         report.message = text(number * 5).map(|text| text.parse().unwrap());
         report.boot_id = text(number * 7).map(ToOwned::to_owned);
-        report.reported_at = (number % 3 != 0).then(|| at(signed * 1234));
+        report.reported_at = (!number.is_multiple_of(3)).then(|| at(signed * 1234));
         let log = "x".repeat(number % 5);
         report.log = milepost_domain::Log::from_bytes(log.as_bytes());
         record(store, opened.build.id, &[report]);

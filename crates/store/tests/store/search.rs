@@ -27,11 +27,30 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// Words that some values are, contain, or only look like.
+/// Words that some values are, contain, or only look like. Letters beyond ASCII in one case only:
+/// how those fold is up to the database's locale.
 fn word() -> impl Strategy<Value = String> {
     const PATTERNS: &[&str] = &[
-        "w*", "*B", "w_b", "W%B", "*", "%", "", "\\", "_", "*.example.COM", "we", "10.1.*", "52:54:*:0?", "?", "Ž",
-        "ž", "'", "zzz", "x", "Example.com", "w\\*b",
+        "w*",
+        "*B",
+        "w_b",
+        "W%B",
+        "*",
+        "%",
+        "",
+        "\\",
+        "_",
+        "*.example.COM",
+        "we",
+        "10.1.*",
+        "52:54:*:0?",
+        "?",
+        "ž",
+        "'",
+        "zzz",
+        "x",
+        "Example.com",
+        "w\\*b",
     ];
     let any = TEXTS.iter().chain(LABELS).chain(PATTERNS).copied().collect::<Vec<_>>();
     prop_oneof![8 => select(any).prop_map(ToOwned::to_owned), 1 => "[a-zA-Z0-9_%*\\\\'\" .-]{0,5}"]
@@ -39,8 +58,19 @@ fn word() -> impl Strategy<Value = String> {
 
 fn times() -> impl Strategy<Value = String> {
     const WRITTEN: &[&str] = &[
-        "today", "yesterday", "tomorrow", "now", "2026-11-22", "\"2026-11-22 12:30\"", "2026-11-22T13:00:00+01:00",
-        "\"10 hours ago\"", "\"45 minutes ago\"", "\"1 day ago\"", "\"2 hours from now\"", "1900-01-01", "2999-12-31",
+        "today",
+        "yesterday",
+        "tomorrow",
+        "now",
+        "2026-11-22",
+        "\"2026-11-22 12:30\"",
+        "2026-11-22T13:00:00+01:00",
+        "\"10 hours ago\"",
+        "\"45 minutes ago\"",
+        "\"1 day ago\"",
+        "\"2 hours from now\"",
+        "1900-01-01",
+        "2999-12-31",
     ];
     let exact = (0_i64..50, select(&[1800_i64, 1801, 1803, 3600, 1700][..]))
         .prop_map(|(number, step)| crate::support::at(number * step).to_rfc3339());
@@ -51,7 +81,9 @@ fn times() -> impl Strategy<Value = String> {
 fn condition(field: &'static Field) -> BoxedStrategy<String> {
     let called: Vec<&str> = field.names().collect();
     let compare = |operators: &'static [&'static str], values: BoxedStrategy<String>| {
-        (select(called.clone()), select(operators), values).prop_map(|(name, operator, value)| format!("{name} {operator} {value}")).boxed()
+        (select(called.clone()), select(operators), values)
+            .prop_map(|(name, operator, value)| format!("{name} {operator} {value}"))
+            .boxed()
     };
     let list = |values: BoxedStrategy<String>| {
         let values = vec(values, 1..4).prop_map(|values| format!("({})", values.join(", "))).boxed();
@@ -65,7 +97,8 @@ fn condition(field: &'static Field) -> BoxedStrategy<String> {
         }
         Kind::Choice(words) => {
             let choice = || select(words).prop_map(str::to_uppercase).boxed();
-            prop_oneof![compare(&["=", "!="], choice()), compare(&["~", "!~"], word()), list(choice())].boxed()
+            prop_oneof![compare(&["=", "!="], choice()), compare(&["~", "!~"], word()), list(choice())]
+                .boxed()
         }
         Kind::Integer => {
             prop_oneof![compare(&["=", "!=", "<", "<=", ">", ">="], number()), list(number())].boxed()
@@ -95,17 +128,19 @@ fn read(query: &str, fields: &'static [Field]) -> (Query, Expr) {
     (Query { search: search.clone(), ..everything(now()) }, search.unwrap())
 }
 
-static ALL_BUILDS: LazyLock<Vec<(Host, Option<Build>)>> = LazyLock::new(|| builds(&everything(now())));
-static ALL_HOSTS: LazyLock<Vec<(Host, Option<Build>)>> = LazyLock::new(|| hosts(&everything(now())));
+type Row = (Host, Option<Build>);
+
+static ALL_BUILDS: LazyLock<Vec<Row>> = LazyLock::new(|| builds(&everything(now())));
+static ALL_HOSTS: LazyLock<Vec<Row>> = LazyLock::new(|| hosts(&everything(now())));
 static ALL_REPORTS: LazyLock<Vec<StoredReport>> = LazyLock::new(|| reports(&everything(now())));
 
-fn builds(query: &Query) -> Vec<(Host, Option<Build>)> {
+fn builds(query: &Query) -> Vec<Row> {
     let page = SEEDED.store.read(|connection| list::builds(connection, query, None)).unwrap();
     assert_eq!(usize::try_from(page.subtotal).unwrap(), page.results.len());
     page.results.into_iter().map(|it| (it.host, Some(it.build))).collect()
 }
 
-fn hosts(query: &Query) -> Vec<(Host, Option<Build>)> {
+fn hosts(query: &Query) -> Vec<Row> {
     let page = SEEDED.store.read(|connection| list::hosts(connection, query)).unwrap();
     assert_eq!(usize::try_from(page.subtotal).unwrap(), page.results.len());
     page.results.into_iter().map(|it| (it.host, it.build)).collect()
@@ -118,9 +153,21 @@ fn reports(query: &Query) -> Vec<StoredReport> {
     page.results
 }
 
+fn build_ids(rows: &[Row]) -> Vec<String> {
+    rows.iter().map(|(_, build)| build.as_ref().unwrap().id.to_string()).collect()
+}
+
+fn host_ids(rows: &[Row]) -> Vec<String> {
+    rows.iter().map(|(host, _)| host.id.to_string()).collect()
+}
+
 /// Of all rows, those of which the query is true.
 fn meant<T: Clone>(all: &[T], expr: &Expr, value: impl Fn(&Field, &T) -> Option<search::Value>) -> Vec<T> {
     all.iter().filter(|row| expr.matches(&|field| value(field, row))).cloned().collect()
+}
+
+fn value_of_row(field: &Field, (host, build): &Row) -> Option<search::Value> {
+    value(field, host, build.as_ref())
 }
 
 proptest! {
@@ -129,22 +176,23 @@ proptest! {
     #[test]
     fn builds_are_selected_as_the_search_means(text in query(FIELDS)) {
         let (query, expr) = read(&text, FIELDS);
-        let expected = meant(&ALL_BUILDS, &expr, |field, (host, build)| value(field, host, build.as_ref()));
-        prop_assert_eq!(builds(&query), expected, "{}", text);
+        let expected = meant(&ALL_BUILDS, &expr, value_of_row);
+        prop_assert_eq!(build_ids(&builds(&query)), build_ids(&expected), "{}", text);
     }
 
     #[test]
     fn hosts_are_selected_as_the_search_means(text in query(FIELDS)) {
         let (query, expr) = read(&text, FIELDS);
-        let expected = meant(&ALL_HOSTS, &expr, |field, (host, build)| value(field, host, build.as_ref()));
-        prop_assert_eq!(hosts(&query), expected, "{}", text);
+        let expected = meant(&ALL_HOSTS, &expr, value_of_row);
+        prop_assert_eq!(host_ids(&hosts(&query)), host_ids(&expected), "{}", text);
     }
 
     #[test]
     fn reports_are_selected_as_the_search_means(text in query(REPORT_FIELDS)) {
         let (query, expr) = read(&text, REPORT_FIELDS);
+        let positions = |reports: &[StoredReport]| reports.iter().map(|it| it.position).collect::<Vec<_>>();
         let expected = meant(&ALL_REPORTS, &expr, value_of_report);
-        prop_assert_eq!(reports(&query), expected, "{}", text);
+        prop_assert_eq!(positions(&reports(&query)), positions(&expected), "{}", text);
     }
 }
 
@@ -155,7 +203,7 @@ fn the_rows_that_are_searched_have_and_lack_values_of_every_field() {
     assert_eq!(states.len(), milepost_domain::State::ALL.len());
     assert!(ALL_HOSTS.iter().any(|(_, build)| build.is_none()));
     for field in FIELDS {
-        let has = |(host, build): &(Host, Option<Build>)| value(field, host, build.as_ref()).is_some();
+        let has = |row: &Row| value_of_row(field, row).is_some();
         assert!(ALL_HOSTS.iter().any(has), "{}", field.name);
         assert!(field.name == "name" || !ALL_HOSTS.iter().all(has), "{}", field.name);
     }

@@ -32,7 +32,7 @@ pub(crate) fn count(connection: &mut PgConnection, from: &str) -> i64 {
 /// The number that `SELECT` of this has.
 #[track_caller]
 pub(crate) fn number(connection: &mut PgConnection, select: &str) -> i64 {
-    let expression = select.split_once(" FROM ").expect("an expression and where it is from");
+    let expression = select.split_once(" FROM ").unwrap();
     let sql = format!("SELECT ({})::bigint AS number FROM {}", expression.0, expression.1);
     sql_query(sql).get_result::<Number>(connection).unwrap().number
 }
@@ -49,16 +49,19 @@ pub(crate) fn quoted(text: &str) -> String {
 
 /// Fails with what is on one side only.
 #[track_caller]
-pub(crate) fn assert_same_lines(left: (&str, Vec<String>), right: (&str, Vec<String>)) {
-    let only = |these: &[String], those: &[String]| {
+pub(crate) fn assert_same_lines(left: (&str, &[String]), right: (&str, &[String])) {
+    let only = |these: &[String], those: &[String]| -> Vec<String> {
         let those: BTreeSet<&String> = those.iter().collect();
-        these
-            .iter()
-            .filter(|line| !those.contains(line))
-            .map(|line| format!("\n  {line}"))
-            .collect::<String>()
+        these.iter().filter(|line| !those.contains(line)).cloned().collect()
     };
-    let (missing, added) = (only(&left.1, &right.1), only(&right.1, &left.1));
-    assert!(missing.is_empty() && added.is_empty(), "only {}:{missing}\nonly {}:{added}", left.0, right.0);
+    let (missing, added) = (only(left.1, right.1), only(right.1, left.1));
+    assert!(
+        missing.is_empty() && added.is_empty(),
+        "only {}:\n  {}\nonly {}:\n  {}",
+        left.0,
+        missing.join("\n  "),
+        right.0,
+        added.join("\n  ")
+    );
     assert_eq!(left.1.len(), right.1.len(), "a line stands twice {} or {}", left.0, right.0);
 }
