@@ -21,12 +21,9 @@ const PER_PAGE_MAX: i64 = 1000;
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListParams {
-    /// A search in Foreman's language over the fields of the list, for example
-    /// `state = failed and location = brno`.
-    #[param(example = "state = running and location = brno")]
+    /// A search in Foreman's language over the fields of the list; see `docs/search.md`.
     search: Option<String>,
     /// A field to sort by, with `ASC` or `DESC`.
-    #[param(example = "started_at DESC")]
     order: Option<String>,
     /// Which page, from 1.
     #[param(minimum = 1, value_type = Option<i64>, example = 1)]

@@ -32,7 +32,7 @@ pub(crate) fn run(
     command
         .arg("-D")
         .arg(unfinished)
-        .args(["--username", SUPERUSER, "--encoding=UTF8", "--locale=C", "--data-checksums"])
+        .args(["--username", SUPERUSER, "--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums"])
         .args(["--auth-local=trust", "--auth-host=reject"])
         .stderr(Stdio::piped());
     if config.durability == Durability::Throwaway {

@@ -167,7 +167,7 @@ fn load_versions(connection: &mut PgConnection, ids: &[Uuid], now: Time) -> Resu
     let mut runs: HashMap<Uuid, Vec<StepRunRow>> = HashMap::new();
     for run in step_runs::table
         .filter(step_runs::build_id.eq_any(ids))
-        .order((step_runs::build_id, step_runs::attempt, step_runs::started_at))
+        .order((step_runs::build_id, step_runs::attempt, step_runs::started_at, step_runs::label))
         .select(StepRunRow::as_select())
         .load(connection)?
     {

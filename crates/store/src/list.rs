@@ -270,12 +270,33 @@ pub enum ReportsOf {
 }
 
 /// A place in a stream of reports: everything up to it has been seen.
+///
+/// Within a build the position is the order. Over the builds of a host it is when they came: an
+/// older build may still report while a newer one does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cursor {
-    /// Of which build the last report seen was.
+    /// When the last report seen came.
+    pub received_at: Time,
+    /// Of which build it was.
     pub build: BuildId,
     /// Its position there.
     pub position: u32,
+}
+
+impl Cursor {
+    /// The place right after the last of `reports`, however they are sorted.
+    #[must_use]
+    pub fn after(of: ReportsOf, reports: &[StoredReport]) -> Option<Self> {
+        let places = reports.iter().map(|report| Self {
+            received_at: report.report.received_at,
+            build: report.build,
+            position: report.position,
+        });
+        match of {
+            ReportsOf::Build(_) => places.max_by_key(|place| place.position),
+            ReportsOf::Host(_) => places.max(),
+        }
+    }
 }
 
 /// Reports in the server's order, from `after` on; `query.order` turns it around when it
@@ -310,12 +331,21 @@ pub fn reports(
     };
     let subtotal = if query.search.is_some() { count(connection, narrowed("count(*)"))? } else { total };
     let mut statement = narrowed("r.*");
+    let columns: &[&str] = match of {
+        ReportsOf::Build(_) => &["r.position"],
+        ReportsOf::Host(_) => &["r.received_at", "r.build_id", "r.position"],
+    };
     if let Some(after) = after {
-        statement.push(" AND (r.build_id, r.position) > (").bind(Bind::Uuid(after.build.uuid())).push(", ");
+        statement.push(" AND (").push(&columns.join(", ")).push(") > (");
+        if matches!(of, ReportsOf::Host(_)) {
+            statement.bind(Bind::Time(after.received_at)).push(", ");
+            statement.bind(Bind::Uuid(after.build.uuid())).push(", ");
+        }
         statement.bind(Bind::Integer(crate::row::count(after.position))).push(")");
     }
     let direction = if query.order.as_ref().is_some_and(|order| order.descending) { " DESC" } else { " ASC" };
-    statement.push(" ORDER BY r.build_id").push(direction).push(", r.position").push(direction);
+    let sorted: Vec<String> = columns.iter().map(|column| format!("{column}{direction}")).collect();
+    statement.push(" ORDER BY ").push(&sorted.join(", "));
     statement
         .push(" LIMIT ")
         .bind(Bind::BigInt(query.limit))

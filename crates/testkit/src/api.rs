@@ -53,6 +53,8 @@ impl Api {
     /// A client of the service at `url`.
     #[must_use]
     pub fn new(url: &str, token: Option<String>) -> Self {
+        // Other crates of the build ask for TLS without a provider; an error says that one is there.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         // What the answer is, not where it would lead.
         let client = Client::builder()
             .redirect(reqwest::redirect::Policy::none())

@@ -269,25 +269,3 @@ fn an_order_is_one_offered_field_and_a_direction() {
         assert_eq!(parse_order(order, SORTABLE).expect_err(order).to_string(), expected);
     }
 }
-
-#[test]
-fn every_example_in_the_documentation_is_a_query() {
-    let document = include_str!("../../../../docs/search.md");
-    let fenced = document.split("```").skip(1).step_by(2).flat_map(|block| block.lines().skip(1));
-    // The last cell of a table's row is an example.
-    let tabled = document
-        .lines()
-        .filter(|line| line.starts_with('|'))
-        .filter_map(|line| line.trim_end_matches([' ', '|']).rsplit(" | ").next())
-        .filter_map(|cell| cell.trim().strip_prefix('`')?.strip_suffix('`'));
-    let examples: Vec<_> = fenced.chain(tabled).map(|example| example.replace("\\|", "|")).collect();
-    assert!(examples.len() > 30, "{examples:?}");
-    for example in examples {
-        read(&example);
-    }
-    for field in FIELDS.iter().filter(|field| !matches!(field.name, "id" | "stalled")) {
-        for name in field.names() {
-            assert!(document.contains(&format!("`{name}`")), "{name} is not in docs/search.md");
-        }
-    }
-}

@@ -77,7 +77,7 @@ fn no_main_query_reads_a_growing_table_from_end_to_end() {
     // Row 41 is a build with reports, and of host 1 + 41 / 10.
     let (build_id, host_id): (BuildId, HostId) = (id(41).parse().unwrap(), id(5).parse().unwrap());
     let report_id: ReportId = id(41).parse().unwrap();
-    let after = Some(Cursor { build: build_id, position: 3 });
+    let after = Some(Cursor { received_at: crate::support::at(0), build: build_id, position: 3 });
     let mut hash = TokenHash([0; 32]);
     hash.0[31] = 41;
     let of = |of| everything_of(of, None);

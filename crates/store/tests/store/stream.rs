@@ -16,8 +16,10 @@ fn follow(store: &Store, of: ReportsOf, query: &Query) -> Vec<(BuildId, u32)> {
     loop {
         let page = store.read(|connection| list::reports(connection, query, of, after)).unwrap();
         assert!(i64::try_from(page.results.len()).unwrap() <= query.limit);
-        let Some(last) = page.results.last() else { return seen };
-        after = Some(Cursor { build: last.build, position: last.position });
+        if page.results.is_empty() {
+            return seen;
+        }
+        after = Cursor::after(of, &page.results);
         seen.extend(page.results.iter().map(|stored| (stored.build, stored.position)));
     }
 }
@@ -53,8 +55,8 @@ fn following_in_chunks_of_any_size_yields_all_in_order() {
 fn what_comes_later_is_seen_from_the_last_cursor_on() {
     let database = Database::new();
     let store = store(&database);
-    let (host, [_, build]) = seeded(&store);
-    let seen = Some(Cursor { build, position: 11 });
+    let (host, [older, build]) = seeded(&store);
+    let seen = Some(Cursor { received_at: at(110), build, position: 11 });
     let rest = |of| store.read(|connection| list::reports(connection, &everything(at(0)), of, seen)).unwrap();
     assert!(rest(host).results.is_empty());
     record(&store, build, &[report("post", DONE, 500)]);
@@ -62,6 +64,10 @@ fn what_comes_later_is_seen_from_the_last_cursor_on() {
         let page = rest(of);
         assert_eq!(page.results.iter().map(|stored| stored.position).collect::<Vec<_>>(), [12]);
     }
+    // A machine that was given up may still speak, and is heard.
+    record(&store, older, &[report("post", DONE, 600)]);
+    let builds: Vec<_> = rest(host).results.iter().map(|stored| stored.build).collect();
+    assert_eq!(builds, [build, older]);
 }
 
 #[test]

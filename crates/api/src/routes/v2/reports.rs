@@ -1,7 +1,7 @@
 //! Reports as a stream: filtered, followed by a cursor, their logs read one at a time.
 
 use actix_web::{HttpResponse, get, web};
-use milepost_domain::{BuildId, ReportId, host::HostRef};
+use milepost_domain::{BuildId, ReportId, Time, host::HostRef};
 use milepost_store::{
     host,
     list::{self, Cursor, ReportsOf},
@@ -32,14 +32,18 @@ envelope! {
 #[into_params(parameter_in = Query)]
 pub(crate) struct FollowParams {
     /// The `cursor` of the last answer: only what came after it is listed.
-    #[param(example = "0193b0a0-0000-7000-8000-000000000001.17")]
+    #[param(example = "1794500000000000.0193b0a0-0000-7000-8000-000000000001.17")]
     after: Option<String>,
 }
 
 fn parse_cursor(text: &str) -> Result<Cursor, Problem> {
-    let cursor = text.rsplit_once('.').and_then(|(build, position)| {
-        Some(Cursor { build: build.parse().ok()?, position: position.parse().ok()? })
-    });
+    let mut parts = text.splitn(3, '.');
+    let mut cursor = || {
+        let received_at = Time::from_timestamp_micros(parts.next()?.parse().ok()?)?;
+        let build = parts.next()?.parse().ok()?;
+        Some(Cursor { received_at, build, position: parts.next()?.parse().ok()? })
+    };
+    let cursor = cursor();
     cursor.ok_or_else(|| {
         Problem::new(
             Code::MalformedRequest,
@@ -61,17 +65,19 @@ async fn stream(
     let after = follow.after.as_deref().filter(|after| !after.is_empty()).map(parse_cursor).transpose()?;
     let listing = params.read(list::REPORT_FIELDS, SORTABLE, now)?;
     let query = listing.query.clone();
-    let page = db::read(app, move |connection| {
+    let (page, seen) = db::read(app, move |connection| {
         let of = match of {
             HostOrBuild::Host(named) => ReportsOf::Host(host::find(connection, &named)?.id),
             HostOrBuild::Build(id) => ReportsOf::Build(milepost_store::build::load(connection, id, now)?.id),
         };
-        list::reports(connection, &query, of, after)
+        let page = list::reports(connection, &query, of, after)?;
+        let seen = Cursor::after(of, &page.results);
+        Ok((page, seen))
     })
     .await?;
-    let seen =
-        page.results.iter().map(|report| Cursor { build: report.build, position: report.position }).max();
-    let cursor = seen.or(after).map(|cursor| format!("{}.{}", cursor.build, cursor.position));
+    let cursor = seen
+        .or(after)
+        .map(|place| format!("{}.{}.{}", place.received_at.timestamp_micros(), place.build, place.position));
     Ok(web::Json(ReportList::new(listing, page, ReportView::from, cursor)))
 }
 
