@@ -10,7 +10,6 @@
 mod connect;
 mod failure;
 #[expect(
-    clippy::all,
     clippy::pedantic,
     clippy::allow_attributes,
     clippy::unwrap_used,

@@ -1,5 +1,7 @@
 //! The laws of a build, over any reports that a machine could send.
 
+#![expect(clippy::unwrap_used, reason = "what a test calls is a test too")]
+
 use std::sync::Arc;
 
 use chrono::{Duration, TimeZone, Utc};
@@ -126,8 +128,11 @@ fn reports(drafts: &[Draft], numbered: bool) -> Vec<Report> {
     reports
 }
 
+/// Of a step run: its attempt, label, state, number of starts and percentage.
+type RunEssence = (u32, Label, String, u32, Option<Percent>);
+
 /// What order and repetition must not change: the state, the attempt and how each step stands.
-fn essence(build: &Build) -> (State, u32, Vec<(u32, Label, String, u32, Option<Percent>)>) {
+fn essence(build: &Build) -> (State, u32, Vec<RunEssence>) {
     let mut runs: Vec<_> = build
         .course
         .runs
@@ -189,7 +194,9 @@ proptest! {
     ) {
         let sent = reports(&drafts, true);
         let mut in_order = open(plan());
-        sent.iter().for_each(|report| in_order.apply(report));
+        for report in &sent {
+            in_order.apply(report);
+        }
 
         let mut shuffled = open(plan());
         let mut arrived: Vec<Report> = Vec::new();
@@ -260,8 +267,8 @@ fn the_main_job_ends_completed() {
     let progress = Progress::of(&build, start() + Duration::days(3));
     assert_eq!((progress.percent, progress.elapsed_seconds), (Some(100), 500));
     let states: Vec<StepState> = progress.steps.iter().map(|step| step.state).collect();
-    use StepState::{Done, Skipped};
-    assert_eq!(states, [Skipped, Skipped, Done, Done, Done, Done, Done, Skipped]);
+    let (done, skipped) = (StepState::Done, StepState::Skipped);
+    assert_eq!(states, [skipped, skipped, done, done, done, done, done, skipped]);
 }
 
 #[test]
