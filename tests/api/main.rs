@@ -9,6 +9,7 @@ mod access;
 mod batch;
 mod builds;
 mod callbacks;
+mod edges;
 mod follow;
 mod identity;
 mod limits;

@@ -75,7 +75,7 @@ fn a_value_of_another_type_is_named_by_its_pointer() {
             "/host/foreman_id",
         ),
         (json!({"host": {"name": "a.example.com"}, "workflow": ["kickstart"]}), "/workflow"),
-        (json!({"host": {}, "workflow": "kickstart"}), "/host"),
+        (json!({"host": {}, "workflow": "kickstart"}), "/host/name"),
     ] {
         let problem = server.manage().post(BUILDS, &body).expect(422).json();
         assert_eq!(pointers(&problem), [pointer], "{body}");

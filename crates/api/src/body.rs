@@ -55,17 +55,29 @@ pub(crate) fn bytes(request: &HttpRequest, payload: &mut Payload) -> Extracted<w
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let pointer = pointer(error.path());
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let mut pointer = pointer(error.path());
         let inner = error.into_inner();
+        // serde blames the object for what is missing in it.
+        if let Some(missing) =
+            inner.to_string().strip_prefix("missing field `").and_then(|rest| rest.split('`').next())
+        {
+            pointer = format!("{}/{missing}", pointer.trim_end_matches('/'));
+        }
         match inner.classify() {
             serde_json::error::Category::Data => {
                 let detail = without_place(&inner.to_string());
                 Problem::invalid(vec![FieldError { pointer, detail, position: None }])
             }
-            _ => Problem::new(Code::MalformedRequest, format!("the body is not JSON: {inner}")),
+            _ => not_json(&inner),
         }
-    })
+    })?;
+    json.end().map_err(|error| not_json(&error))?;
+    Ok(value)
+}
+
+fn not_json(error: &serde_json::Error) -> Problem {
+    Problem::new(Code::MalformedRequest, format!("the body is not JSON: {error}"))
 }
 
 /// A JSON pointer (RFC 6901); `/` for the whole body.

@@ -9,6 +9,8 @@
     reason = "on a JSON object this inserts; the document is made once and tested"
 )]
 
+use std::sync::LazyLock;
+
 use actix_web::{HttpResponse, web};
 use serde_json::{Map, Value, json};
 use utoipa_actix_web::AppExt as _;
@@ -218,6 +220,14 @@ fn dress_response(status: &str, response: &mut Value, unattended: bool) {
     if unattended {
         content.insert("text/plain".to_owned(), json!({"schema": {"type": "string"}}));
     }
+}
+
+/// The methods that a path of the document takes, as in an `Allow` header; empty for no such path.
+pub(crate) fn methods(path: &str) -> String {
+    static DOCUMENT: LazyLock<Value> = LazyLock::new(document);
+    let item = DOCUMENT.get("paths").and_then(|paths| paths.get(path)).and_then(Value::as_object);
+    let methods: Vec<String> = item.into_iter().flatten().map(|(method, _)| method.to_uppercase()).collect();
+    methods.join(", ")
 }
 
 /// Serves the document and its pages.

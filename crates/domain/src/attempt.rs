@@ -24,7 +24,7 @@ pub fn begins_again(plan: &Plan, course: &Course, report: &Report) -> bool {
     };
     // The same step twice in a row is a repetition, however late the first one came.
     let went_on = course.current.as_ref() != Some(&report.label)
-        && course.runs_now().any(|run| run.priority.is_some_and(|priority| priority > step.priority));
+        && course.runs_now().any(|run| run.place(plan).is_some_and(|place| place > step.priority));
     if let (Some(before), Some(now)) = (&course.boot_id, &report.boot_id) {
         return before != now && went_on;
     }

@@ -284,7 +284,7 @@ impl Course {
             self.boot_id.clone_from(&report.boot_id);
         }
         self.note(report);
-        self.fold_step(report);
+        self.fold_step(plan, report);
         if plan.is_empty() {
             self.reported = report.percentage.or(self.reported);
         }
@@ -334,7 +334,7 @@ impl Course {
     }
 
     /// Brings the report's step, and those that it shows to be over, up to date.
-    fn fold_step(&mut self, report: &Report) {
+    fn fold_step(&mut self, plan: &Plan, report: &Report) {
         let at = report.received_at;
         let meaning = report.meaning();
         let attempt = self.attempt;
@@ -343,9 +343,9 @@ impl Course {
         };
         if meaning != Meaning::Failed {
             // The installer went on, so what came before is over although nobody said so.
-            let earlier = |run: &&mut StepRun| {
-                run.priority.zip(report.priority).is_some_and(|(theirs, ours)| theirs < ours)
-            };
+            let ours = StepRun::begun_by(report, attempt).place(plan);
+            let earlier =
+                |run: &&mut StepRun| run.place(plan).zip(ours).is_some_and(|(theirs, ours)| theirs < ours);
             for run in self.runs.iter_mut().filter(running_before).filter(earlier) {
                 run.close(RunState::Done, at, true);
             }

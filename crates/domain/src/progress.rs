@@ -137,7 +137,7 @@ impl Course {
     fn weighed(&self, plan: &Plan, until: Time) -> Percent {
         // A thousandth of a second is fine enough for a share of a week.
         let weight = |step: &PlannedStep| u64::from(step.weight_seconds).max(1) * 1000;
-        let furthest = self.furthest();
+        let furthest = self.furthest(plan);
         let done: u64 = plan
             .steps()
             .iter()
@@ -153,15 +153,22 @@ impl Course {
 
     /// The order of the furthest step that was reached in this attempt. That the install failed
     /// is said with `built`, but does not mean that everything before it was passed.
-    fn furthest(&self) -> Option<i32> {
+    fn furthest(&self, plan: &Plan) -> Option<i32> {
         self.runs_now()
             .filter(|run| !(run.label.is_built() && run.state == RunState::Failed))
-            .filter_map(|run| run.priority)
+            .filter_map(|run| run.place(plan))
             .max()
     }
 }
 
 impl StepRun {
+    /// Where the step stands among those that are expected. One that is not expected counts for
+    /// the stream only: it neither skips nor ends any other. Where nothing is expected, its own
+    /// priority is all there is.
+    pub(crate) fn place(&self, plan: &Plan) -> Option<i32> {
+        if plan.is_empty() { self.priority } else { plan.get(&self.label).map(|step| step.priority) }
+    }
+
     /// What a step that is not done counts of its weight (milliseconds).
     fn share(&self, weight: u64, until: Time) -> u64 {
         if let Some(percentage) = self.percentage {
@@ -198,7 +205,7 @@ fn seconds_between(from: Time, to: Time) -> u64 {
 }
 
 fn steps(plan: &Plan, course: &Course, until: Time) -> Vec<StepProgress> {
-    let furthest = course.furthest();
+    let furthest = course.furthest(plan);
     let expected = plan.steps().iter().map(|step| {
         let run = course.runs_now().find(|run| run.label == step.label);
         run.map_or_else(
@@ -218,7 +225,8 @@ fn steps(plan: &Plan, course: &Course, until: Time) -> Vec<StepProgress> {
                 attempts: 0,
                 message: None,
             },
-            |run| run.progress(until),
+            // A planned step keeps its place, whatever priority its sender named.
+            |run| StepProgress { priority: Some(step.priority), ..run.progress(until) },
         )
     });
     let others =
@@ -270,7 +278,7 @@ fn stalled(build: &Build, now: Time) -> Option<Signal> {
     let silence = seconds_between(since, now);
     let plan = &build.plan;
     let at_work = course.current.as_ref().and_then(|label| plan.get(label));
-    let next = plan.steps().iter().find(|step| !step.optional && Some(step.priority) > course.furthest());
+    let next = plan.steps().iter().find(|step| !step.optional && Some(step.priority) > course.furthest(plan));
     let limit = [at_work, next]
         .into_iter()
         .flatten()

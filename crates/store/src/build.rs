@@ -255,14 +255,17 @@ pub enum Verdict {
     Canceled,
 }
 
-/// Whether `built` may still be recorded for the build.
+/// Whether the build is installed already, so that saying it again changes nothing.
 ///
 /// # Errors
-/// When it is not known, or was called off, superseded or closed.
-pub fn installable(connection: &mut PgConnection, id: BuildId, now: Time) -> Result<()> {
-    let build = load(connection, id, now)?;
-    let over = build.course.closed_at.is_some() || build.course.state == milepost_domain::State::Canceled;
-    if over { Err(Conflict::BuildEnded.into()) } else { Ok(()) }
+/// When it is not known, or was called off or closed, so that it cannot be recorded any more.
+pub fn is_installed(connection: &mut PgConnection, id: BuildId, now: Time) -> Result<bool> {
+    use milepost_domain::State;
+    let course = load(connection, id, now)?.course;
+    if course.closed_at.is_some() || course.state == State::Canceled {
+        return Err(Conflict::BuildEnded.into());
+    }
+    Ok(matches!(course.state, State::Installed | State::Completed))
 }
 
 /// Records a verdict; saying again what is so already changes nothing.

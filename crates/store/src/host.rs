@@ -14,6 +14,10 @@ use crate::{Error, Result, row::HostRow, schema::hosts};
 /// # Errors
 /// When it is not known.
 pub fn find(connection: &mut PgConnection, host: &HostRef) -> Result<Host> {
+    // PostgreSQL's texts have no NUL, so no host is called that.
+    if matches!(host, HostRef::Name(name) if name.contains('\0')) {
+        return Err(not_found(host));
+    }
     let query = hosts::table.select(HostRow::as_select());
     let row = match host {
         HostRef::Id(id) => query.find(id.uuid()).first(connection),

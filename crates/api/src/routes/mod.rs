@@ -7,10 +7,16 @@ mod health;
 mod unattended;
 mod v2;
 
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{
+    HttpRequest, HttpResponse, ResponseError as _,
+    http::header::{self, HeaderValue},
+};
 use utoipa_actix_web::{scope, service_config::ServiceConfig};
 
-use crate::problem::{Code, Problem};
+use crate::{
+    openapi,
+    problem::{Code, Problem},
+};
 
 pub(crate) fn configure(config: &mut ServiceConfig) {
     config
@@ -23,12 +29,15 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
 
 /// Answers what no route takes: another method where the path is known, else that it is not.
 pub(crate) async fn unknown(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let known = request.resource_map().match_pattern(request.path());
-    Err(match known.filter(|pattern| !pattern.is_empty()) {
-        Some(pattern) => {
-            let detail = format!("{} does not fit {pattern}; see /openapi.json", request.method());
-            Problem::new(Code::MethodNotAllowed, detail)
-        }
-        None => Problem::not_found("there is nothing at this path; /docs lists what there is"),
-    })
+    let pattern = request.resource_map().match_pattern(request.path()).unwrap_or_default();
+    let allowed = openapi::methods(&pattern);
+    if allowed.is_empty() {
+        return Err(Problem::not_found("there is nothing at this path; /docs lists what there is"));
+    }
+    let detail = format!("{} does not fit {pattern}, which takes {allowed}", request.method());
+    let mut response = Problem::new(Code::MethodNotAllowed, detail).error_response();
+    if let Ok(allowed) = HeaderValue::from_str(&allowed) {
+        response.headers_mut().insert(header::ALLOW, allowed);
+    }
+    Ok(response)
 }

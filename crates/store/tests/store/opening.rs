@@ -210,13 +210,13 @@ fn a_verdict_is_recorded_once_and_only_where_it_can_be() {
 fn built_may_come_until_the_build_is_called_off_or_closed() {
     let database = Database::new();
     let store = store(&database);
-    let may = |build| store.read(|connection| build::installable(connection, build, at(99)));
+    let is_installed = |build| store.read(|connection| build::is_installed(connection, build, at(99)));
     let first = open_kickstart(&store, "web1");
-    assert_eq!(may(first), Ok(()));
+    assert_eq!(is_installed(first), Ok(false));
     record(&store, first, &[report("built", DONE, 1)]);
-    assert_eq!(may(first), Ok(()));
+    assert_eq!(is_installed(first), Ok(true));
     open(&store, &opening(&store, "web1", 60));
-    assert_eq!(may(first), Err(Error::Conflict(Conflict::BuildEnded)));
+    assert_eq!(is_installed(first), Err(Error::Conflict(Conflict::BuildEnded)));
 }
 
 #[test]

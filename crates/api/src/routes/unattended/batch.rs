@@ -82,9 +82,11 @@ fn reports(fields: &Fields) -> Result<Vec<Value>, Problem> {
     Ok(list)
 }
 
+/// One JSON value a line; a line that is none, cut off by a crash for example, is refused alone.
 fn lines(text: &[u8]) -> Option<Vec<Value>> {
     let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.iter().all(u8::is_ascii_whitespace));
-    lines.map(|line| serde_json::from_slice(line).ok()).collect()
+    let values: Vec<Value> = lines.map(|line| serde_json::from_slice(line).unwrap_or_default()).collect();
+    values.iter().any(Value::is_object).then_some(values)
 }
 
 /// Report many steps of one build.

@@ -61,18 +61,34 @@ struct Update {
     percentage: Option<Percent>,
 }
 
-/// The words that such daemons use, read into ours.
-fn status_of(word: &str) -> Option<Status> {
-    let word = word.to_lowercase();
-    let means = |stems: &[&str]| stems.iter().any(|stem| word.contains(stem));
-    if means(&["fail", "error", "abort", "crash"]) {
-        Some(Status::Failed)
-    } else if means(&["done", "finish", "complete", "success", "ok"]) {
-        Some(Status::Done)
-    } else if means(&["init", "start", "run", "progress", "begin", "pending"]) {
-        Some(Status::Init)
+/// The words that such daemons use, read into ours. Whole words: "broken" is not "ok". What is
+/// none of them is taken as work under way.
+fn status_of(text: &str) -> Status {
+    const FAILED: &[&str] = &[
+        "fail",
+        "failed",
+        "failure",
+        "error",
+        "fatal",
+        "abort",
+        "aborted",
+        "crash",
+        "crashed",
+        "panic",
+        "broken",
+        "unsuccessful",
+        "incomplete",
+    ];
+    const DONE: &[&str] =
+        &["done", "finish", "finished", "complete", "completed", "success", "successful", "succeeded", "ok"];
+    let text = text.to_lowercase();
+    let has = |known: &[&str]| text.split(|c: char| !c.is_alphanumeric()).any(|word| known.contains(&word));
+    if has(FAILED) {
+        Status::Failed
+    } else if has(DONE) {
+        Status::Done
     } else {
-        None
+        Status::Init
     }
 }
 
@@ -90,7 +106,7 @@ impl HostUpdate {
             faults.note("/action", "needs a letter or a digit");
         }
         let word = given(self.status);
-        let status = word.as_deref().and_then(status_of);
+        let status = word.as_deref().map(status_of);
         let message = word.and_then(|word| faults.take("/status", word.parse()));
         let percentage = match self.percentage {
             Some(Value::Number(number)) => faults.take("/percentage", number.to_string().parse()),

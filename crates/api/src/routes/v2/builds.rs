@@ -234,7 +234,8 @@ pub(crate) async fn create_build(
     Body(input): Body<BuildInput>,
 ) -> Result<HttpResponse, Problem> {
     let now = clock::now();
-    let registry = app.store.registry();
+    // As the database has it: another node may have changed the workflow a moment ago.
+    let registry = super::fresh_registry(&app).await?;
     let new = input.check(&registry, now)?;
     let token = new.token.unwrap_or_else(BuildToken::generate);
     let expires_at = new.expires_at.unwrap_or_else(|| now + app.settings.token_duration);
@@ -325,7 +326,9 @@ pub(crate) async fn update_build(
         RecordableState::Completed => build::judge(connection, id, Verdict::Completed, now),
         RecordableState::Canceled => build::judge(connection, id, Verdict::Canceled, now),
         RecordableState::Installed => {
-            build::installable(connection, id, now)?;
+            if build::is_installed(connection, id, now)? {
+                return build::load_with_host(connection, id, now);
+            }
             let built = Label::built();
             let mut report = Report::simple(clock::new_id(now), built, now);
             report.status = Some(Status::Done);
