@@ -16,6 +16,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("milepost-client", &[]),
     ("milepost-cluster", &[]),
     ("milepost-domain", &[]),
+    ("milepost-spool", &[]),
     ("milepost-store", &["milepost-domain"]),
     ("milepost-testkit", &["milepost-api", "milepost-cluster", "milepost-domain", "milepost-store"]),
     (TESTS, &[]),
