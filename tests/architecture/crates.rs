@@ -17,7 +17,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("milepost-cluster", &[]),
     ("milepost-domain", &[]),
     ("milepost-spool", &[]),
-    ("milepost-store", &["milepost-domain"]),
+    ("milepost-store", &["milepost-domain", "milepost-spool"]),
     ("milepost-testkit", &["milepost-api", "milepost-cluster", "milepost-domain", "milepost-store"]),
     (TESTS, &[]),
 ];

@@ -4,6 +4,7 @@
 //! leaves this crate, and there is one write path for reports, [`ingest`].
 
 pub mod build;
+mod change;
 #[doc(hidden)]
 pub mod constraint;
 pub mod credential;
@@ -11,17 +12,23 @@ mod error;
 pub mod host;
 pub mod ingest;
 pub mod list;
+mod memory;
+mod meters;
 pub mod migrate;
+mod notify;
 mod pool;
 pub mod registry;
 pub mod report;
 mod row;
 mod schema;
 mod search;
+mod seen;
 
 pub use diesel::PgConnection;
 pub use error::{Conflict, Error};
-pub use pool::{PoolSettings, Store};
+pub use meters::Meters;
+pub use pool::{Settings, Store};
+pub use seen::Seen;
 
 /// What every function of this crate answers.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -5,11 +5,13 @@
     reason = "what a test calls is a test too, and clippy.toml looks at the functions marked as tests only"
 )]
 
+mod away;
 mod catalog;
 mod expiry;
 mod hosts;
 mod indexes;
 mod ingest;
+mod lanes;
 mod migrations;
 mod opening;
 mod paging;
