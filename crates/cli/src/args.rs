@@ -7,7 +7,9 @@ use ipnet::IpNet;
 use milepost_api::Scope;
 use milepost_domain::registry::Mode;
 
-use crate::{remote::RemoteArgs, status::StatusArgs, steps::StepsArgs, workflows::WorkflowsArgs};
+use crate::{
+    config::StoreArgs, remote::RemoteArgs, status::StatusArgs, steps::StepsArgs, workflows::WorkflowsArgs,
+};
 
 /// Shows how the installation of every host is going.
 #[derive(Debug, Parser)]
@@ -96,9 +98,8 @@ pub(crate) struct ServeArgs {
     /// PostgreSQL of the site's own [default: an embedded one in the data directory]
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub(crate) database_url: Option<String>,
-    /// Connections to the database, at most [default: 10]
-    #[arg(long, env = "MILEPOST_DATABASE_CONNECTIONS", value_name = "N")]
-    pub(crate) database_connections: Option<u32>,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
     /// How long a build's token is valid, in minutes [default: 360]
     #[arg(long, env = "MILEPOST_TOKEN_MINUTES", value_name = "MINUTES")]
     pub(crate) token_minutes: Option<u32>,

@@ -3,6 +3,8 @@
 //! The rule it protects: each setting is named once here, knows where it came from, and a key in
 //! the file that is none is an error; secrets are never printed.
 
+mod store;
+
 use std::{
     env, fmt,
     net::IpAddr,
@@ -12,9 +14,10 @@ use std::{
 use ipnet::IpNet;
 use milepost_api::{Secret, Settings};
 use milepost_domain::registry::Mode;
-use milepost_store::PoolSettings;
 use serde::Deserialize;
 
+pub(crate) use self::store::StoreArgs;
+use self::store::{DatabaseSection, IngestSection, SpoolSection};
 use crate::{
     args::{Place, ServeArgs},
     failure::Failure,
@@ -45,6 +48,8 @@ impl fmt::Display for Origin {
 struct File {
     server: ServerSection,
     database: DatabaseSection,
+    ingest: IngestSection,
+    spool: SpoolSection,
     tokens: TokensSection,
     compat: CompatSection,
 }
@@ -57,13 +62,6 @@ struct ServerSection {
     workers: Option<usize>,
     registry: Option<Mode>,
     log: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct DatabaseSection {
-    url: Option<String>,
-    connections: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -87,7 +85,7 @@ pub(crate) struct Config {
     pub(crate) log: String,
     /// The site's own PostgreSQL; `None`: the embedded one.
     pub(crate) database_url: Option<String>,
-    pub(crate) pool: PoolSettings,
+    pub(crate) store: milepost_store::Settings,
     pub(crate) registry: Mode,
     pub(crate) secret_file: PathBuf,
     pub(crate) settings: Settings,
@@ -195,15 +193,10 @@ impl Config {
         let registry = from.or("server.registry", args.registry, server.registry, Mode::Strict, quoted);
         let log = from.or("server.log", args.log, server.log, "info".to_owned(), quoted);
         let database = file.database;
-        let database_url =
-            from.pick("database.url", args.database_url, database.url, |url| quoted(&without_password(url)));
-        let connections = from.or(
-            "database.connections",
-            args.database_connections,
-            database.connections,
-            10,
-            ToString::to_string,
-        );
+        let database_url = from.pick("database.url", args.database_url, database.url.clone(), |url| {
+            quoted(&without_password(url))
+        });
+        let store = from.store(args.store, &database, &file.ingest, file.spool, &data_dir);
         let tokens = file.tokens;
         let secret_file = from.or(
             "tokens.secret_file",
@@ -229,10 +222,8 @@ impl Config {
                 format!("[{}]", networks.join(", "))
             },
         );
-        if workers == Some(0) || connections == 0 || minutes == 0 {
-            return Err(Failure::usage(
-                "server.workers, database.connections and tokens.build_minutes must be at least 1",
-            ));
+        if workers == Some(0) || minutes == 0 {
+            return Err(Failure::usage("server.workers and tokens.build_minutes must be at least 1"));
         }
         let public_url = public_url.map(|url| url.trim_end_matches('/').to_owned());
         if public_url.as_ref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://"))
@@ -244,7 +235,7 @@ impl Config {
             listen,
             log,
             database_url,
-            pool: PoolSettings { connections, ..PoolSettings::default() },
+            store,
             registry,
             secret_file,
             settings: Settings {

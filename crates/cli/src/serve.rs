@@ -65,7 +65,7 @@ fn serve(
     for migration in migrate::run(url)? {
         log::info!("migrated the database: {migration}");
     }
-    let store = Store::connect(url, &config.pool, config.registry)?;
+    let store = Store::connect(url, &config.store, config.registry)?;
     let app = App::new(store, secret, config.settings.clone());
     let first = embedded.is_some_and(|embedded| embedded.is_fresh);
     let address_file = config.data_dir.join("url");
