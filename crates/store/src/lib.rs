@@ -12,12 +12,15 @@ pub mod host;
 pub mod ingest;
 pub mod list;
 pub mod migrate;
+pub mod partition;
 mod pool;
 pub mod registry;
 pub mod report;
+pub mod retention;
 mod row;
 mod schema;
 mod search;
+pub mod storage;
 
 pub use diesel::PgConnection;
 pub use error::{Conflict, Error};
@@ -25,6 +28,15 @@ pub use pool::{PoolSettings, Store};
 
 /// What every function of this crate answers.
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// A connection of one's own, for work that is done beside that of the service: see
+/// [`partition`] and [`retention`].
+///
+/// # Errors
+/// When the database cannot be reached.
+pub fn connect(url: &str) -> Result<PgConnection> {
+    diesel::Connection::establish(url).map_err(|error| Error::Unavailable(error.to_string()))
+}
 
 /// Whether the database answers.
 ///
