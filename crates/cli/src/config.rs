@@ -14,12 +14,13 @@ use std::{
 use ipnet::IpNet;
 use milepost_api::{Secret, Settings};
 use milepost_domain::registry::Mode;
+use milepost_store::retention::Policy;
 use serde::Deserialize;
 
 pub(crate) use self::store::StoreArgs;
 use self::store::{DatabaseSection, IngestSection, SpoolSection};
 use crate::{
-    args::{Place, ServeArgs},
+    args::{Place, PruneArgs, RetentionArgs, ServeArgs},
     failure::Failure,
 };
 
@@ -52,6 +53,7 @@ struct File {
     spool: SpoolSection,
     tokens: TokensSection,
     compat: CompatSection,
+    retention: RetentionSection,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -75,6 +77,13 @@ struct TokensSection {
 #[serde(deny_unknown_fields, default)]
 struct CompatSection {
     api_update: Option<Vec<IpNet>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RetentionSection {
+    reports_days: Option<u32>,
+    builds_days: Option<u32>,
 }
 
 /// Every setting of the service.
@@ -133,6 +142,26 @@ impl Picker {
         }
         default
     }
+}
+
+fn retention(from: &mut Picker, args: RetentionArgs, file: &RetentionSection) -> Result<Policy, Failure> {
+    let mut days = |key, argument, file, default: Option<u32>| {
+        let days = from.or(key, argument, file, default.unwrap_or(0), ToString::to_string);
+        // 0 is for ever.
+        Some(days).filter(|days| *days > 0)
+    };
+    let default = Policy::default();
+    let (reports, builds) = (args.retention_reports_days, args.retention_builds_days);
+    let reports_days = days("retention.reports_days", reports, file.reports_days, default.reports_days);
+    let builds_days = days("retention.builds_days", builds, file.builds_days, default.builds_days);
+    // Reports without their build could not be found any more.
+    if builds_days.is_some_and(|builds| reports_days.is_none_or(|reports| reports > builds)) {
+        return Err(Failure::usage(
+            "retention.reports_days must not exceed retention.builds_days: reports are of no use without their \
+             build (0 keeps for ever; then set both to 0)",
+        ));
+    }
+    Ok(Policy { reports_days, builds_days })
 }
 
 fn quoted(value: &impl ToString) -> String {
@@ -222,6 +251,7 @@ impl Config {
                 format!("[{}]", networks.join(", "))
             },
         );
+        let retention = retention(&mut from, args.retention, &file.retention)?;
         if workers == Some(0) || minutes == 0 {
             return Err(Failure::usage("server.workers and tokens.build_minutes must be at least 1"));
         }
@@ -243,6 +273,7 @@ impl Config {
                 token_duration: chrono::Duration::minutes(minutes.into()),
                 api_update,
                 workers,
+                retention,
             },
             printed: from.printed,
         })
@@ -269,6 +300,28 @@ impl Config {
             let _ = writeln!(text, "{line:<50} # {origin}");
         }
         text
+    }
+}
+
+/// What [`prune`](crate::prune) goes by: the same settings as the service.
+#[derive(Debug)]
+pub(crate) struct PruneConfig {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) database_url: Option<String>,
+    pub(crate) retention: Policy,
+}
+
+impl PruneConfig {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// As [`Config::read`].
+    pub(crate) fn read(args: &PruneArgs) -> Result<Self, Failure> {
+        let data_dir = data_dir(&args.place)?;
+        let (path, file) = read_file(&args.place, &data_dir)?;
+        let mut from = Picker { file: path, printed: Vec::new() };
+        let retention = retention(&mut from, args.retention, &file.retention)?;
+        Ok(Self { data_dir, database_url: args.database_url.clone().or(file.database.url), retention })
     }
 }
 

@@ -9,7 +9,10 @@ use std::{
     sync::Arc,
 };
 
-use diesel::{ExpressionMethods, PgConnection, QueryDsl, RunQueryDsl};
+use diesel::{
+    PgConnection, QueryableByName, RunQueryDsl, sql_query,
+    sql_types::{self, Array},
+};
 use lru::LruCache;
 use milepost_domain::{
     Build, Report,
@@ -225,8 +228,15 @@ fn stored_ids(connection: &mut PgConnection, builds: &[Uuid]) -> Result<Vec<(Uui
     if builds.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(reports::table
-        .filter(reports::build_id.eq_any(builds))
-        .select((reports::build_id, reports::id))
-        .load(connection)?)
+    #[derive(QueryableByName)]
+    #[diesel(table_name = reports)]
+    struct Row {
+        build_id: Uuid,
+        id: Uuid,
+    }
+    // Build by build, because PostgreSQL passes over partitions for one key, not for a list of them.
+    let each = "SELECT r.build_id, r.id FROM unnest($1) AS b (id) CROSS JOIN LATERAL \
+                (SELECT build_id, id FROM reports WHERE build_id = b.id) AS r";
+    let rows: Vec<Row> = sql_query(each).bind::<Array<sql_types::Uuid>, _>(builds).load(connection)?;
+    Ok(rows.into_iter().map(|row| (row.build_id, row.id)).collect())
 }
