@@ -230,19 +230,7 @@ pub(crate) fn load_known(connection: &mut PgConnection, ids: &[Uuid]) -> Result<
     {
         runs.entry(run.build_id).or_default().push(run);
     }
-    let mut digests: Vec<Vec<u8>> = rows.iter().map(|row| row.plan.clone()).collect();
-    digests.sort();
-    digests.dedup();
-    let plans: HashMap<Vec<u8>, serde_json::Value> = plans::table
-        .filter(plans::digest.eq_any(&digests))
-        .select((plans::digest, plans::steps))
-        .load(connection)?
-        .into_iter()
-        .collect();
-    let mut plans: HashMap<Vec<u8>, Arc<Plan>> = plans
-        .into_iter()
-        .map(|(digest, steps)| Ok((digest, Arc::new(from_json("plans.steps", steps)?))))
-        .collect::<Result<_>>()?;
+    let plans = load_plans(connection, rows.iter().map(|row| row.plan.clone()).collect())?;
     let mut builds: HashMap<Uuid, Known> = HashMap::new();
     for row in rows {
         let (id, version) = (row.id, row.version);
@@ -252,10 +240,40 @@ pub(crate) fn load_known(connection: &mut PgConnection, ids: &[Uuid]) -> Result<
             .into_iter()
             .map(StepRunRow::into_domain)
             .collect::<Result<_>>()?;
-        let plan = Arc::clone(plans.entry(row.plan.clone()).or_default());
+        let plan = plans.get(&row.plan).cloned().unwrap_or_default();
         builds.insert(id, Known { build: row.into_domain(plan, runs)?, version });
     }
     Ok(ids.iter().filter_map(|id| builds.remove(id)).collect())
+}
+
+fn load_plans(
+    connection: &mut PgConnection,
+    mut digests: Vec<Vec<u8>>,
+) -> Result<HashMap<Vec<u8>, Arc<Plan>>> {
+    digests.sort();
+    digests.dedup();
+    let plans: Vec<(Vec<u8>, serde_json::Value)> = plans::table
+        .filter(plans::digest.eq_any(&digests))
+        .select((plans::digest, plans::steps))
+        .load(connection)?;
+    plans
+        .into_iter()
+        .map(|(digest, steps)| Ok((digest, Arc::new(from_json("plans.steps", steps)?))))
+        .collect()
+}
+
+/// The builds of a host, oldest first.
+pub(crate) fn ids_of(connection: &mut PgConnection, host: HostId) -> Result<Vec<Uuid>> {
+    let ids = builds::table.filter(builds::host_id.eq(host.uuid())).order(builds::id).select(builds::id);
+    Ok(ids.load(connection)?)
+}
+
+/// What is expected of the builds of those ids.
+pub(crate) fn plans_of(connection: &mut PgConnection, ids: &[Uuid]) -> Result<HashMap<Uuid, Arc<Plan>>> {
+    let digests: Vec<(Uuid, Vec<u8>)> =
+        builds::table.filter(builds::id.eq_any(ids)).select((builds::id, builds::plan)).load(connection)?;
+    let plans = load_plans(connection, digests.iter().map(|(_, digest)| digest.clone()).collect())?;
+    Ok(digests.into_iter().filter_map(|(id, digest)| Some((id, Arc::clone(plans.get(&digest)?)))).collect())
 }
 
 /// Saves what changed, within a transaction.

@@ -9,7 +9,7 @@ use std::{
     num::NonZeroUsize,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -44,6 +44,15 @@ pub(crate) const fn at_least_one(count: usize) -> NonZeroUsize {
 pub(crate) struct KnownHost {
     pub(crate) host: Host,
     pub(crate) latest: Option<BuildId>,
+    /// Of this process, never the same for another reading of a host.
+    pub(crate) reading: u64,
+}
+
+impl KnownHost {
+    pub(crate) fn new(host: Host, latest: Option<BuildId>) -> Self {
+        static READINGS: AtomicU64 = AtomicU64::new(0);
+        Self { host, latest, reading: READINGS.fetch_add(1, Ordering::Relaxed) }
+    }
 }
 
 /// When somebody began to read the database: what was said since makes it void.
@@ -163,10 +172,10 @@ impl Memory {
     }
 
     /// Keeps a host under the name by which it was found, unless something was said since.
-    pub(crate) fn learn_host(&self, ticket: Ticket, named: HostRef, known: KnownHost) {
+    pub(crate) fn learn_host(&self, ticket: Ticket, named: HostRef, known: &Arc<KnownHost>) {
         let mut hosts = lock(&self.hosts);
         if hosts.said == ticket.0 {
-            hosts.known.put(named, Arc::new(known));
+            hosts.known.put(named, Arc::clone(known));
         }
     }
 

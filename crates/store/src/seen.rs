@@ -23,6 +23,14 @@ pub struct Seen {
     build: Arc<Known>,
 }
 
+/// What was seen, as something to compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    host: u64,
+    build: BuildId,
+    version: i64,
+}
+
 impl Seen {
     /// The host.
     #[must_use]
@@ -42,10 +50,10 @@ impl Seen {
         Cow::Borrowed(build)
     }
 
-    /// Grows with each change of the build.
+    /// Another one whenever anything of it may have changed; only the clock is not in it.
     #[must_use]
-    pub fn version(&self) -> (BuildId, i64) {
-        (self.build.build.id, self.build.version)
+    pub fn stamp(&self) -> Stamp {
+        Stamp { host: self.host.reading, build: self.build.build.id, version: self.build.version }
     }
 }
 
@@ -87,9 +95,9 @@ impl Store {
             let ticket = memory.ticket(id);
             let build = Arc::new(build::load_known(connection, &[id])?.pop().ok_or_else(no_build)?);
             memory.learn(ticket, &build);
-            let host = KnownHost { host, latest };
-            memory.learn_host(host_ticket, named.clone(), host.clone());
-            Ok(Seen { host: Arc::new(host), build })
+            let host = Arc::new(KnownHost::new(host, latest));
+            memory.learn_host(host_ticket, named.clone(), &host);
+            Ok(Seen { host, build })
         })
     }
 

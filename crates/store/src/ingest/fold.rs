@@ -210,7 +210,7 @@ impl Work {
     /// What is stored, and what of this very batch is not yet; `None` when older ones have been
     /// retired, so that the build could not be folded from them.
     fn all_reports(&self, connection: &mut PgConnection) -> Result<Option<Vec<Report>>> {
-        let mut all = report::load_all(connection, self.after.id)?;
+        let mut all = report::load_all(connection, &self.after)?;
         all.extend(self.reports.iter().map(|new| new.report.clone()));
         let is_whole = u32::try_from(all.len()).is_ok_and(|count| count == self.after.course.reports);
         Ok(is_whole.then_some(all))
