@@ -1,3 +1,5 @@
+//! The one statement on twenty thousand rows: what it reads, and what it leaves alone.
+
 use diesel::{Connection as _, QueryableByName, sql_query};
 use milepost_domain::{BuildId, Id, Label, Status};
 use milepost_testkit::Database;
@@ -62,16 +64,16 @@ fn write_all(
 }
 
 #[derive(QueryableByName)]
-struct Scans {
+struct Number {
     #[diesel(sql_type = BigInt)]
-    scans: i64,
+    number: i64,
 }
 
 /// How often tables that grow were read from end to end in this transaction.
 fn scans(connection: &mut PgConnection) -> i64 {
-    let sql = "SELECT COALESCE(sum(seq_scan), 0)::bigint AS scans FROM pg_stat_xact_user_tables
+    let sql = "SELECT COALESCE(sum(seq_scan), 0)::bigint AS number FROM pg_stat_xact_user_tables
         WHERE relname ~ '^(builds|step_runs|reports|report_logs|hosts)'";
-    sql_query(sql).get_result::<Scans>(connection).unwrap().scans
+    sql_query(sql).get_result::<Number>(connection).unwrap().number
 }
 
 #[test]
@@ -101,13 +103,8 @@ fn only_the_version_that_was_read_is_written_over_and_its_reports_go_with_it() {
     assert_eq!(written, HashSet::from([id(2).uuid()]));
     let known = load_known(&mut connection, &[id(1).uuid(), id(2).uuid()]).unwrap();
     assert!(known.iter().all(|known| known.version == 1 && known.build.course.reports == 1));
-    #[derive(QueryableByName)]
-    struct Count {
-        #[diesel(sql_type = BigInt)]
-        count: i64,
-    }
     for table in ["reports", "report_logs", "step_runs WHERE state = 'done'"] {
-        let sql = format!("SELECT count(*) AS count FROM {table}");
-        assert_eq!(sql_query(sql).get_result::<Count>(&mut connection).unwrap().count, 2, "{table}");
+        let sql = format!("SELECT count(*) AS number FROM {table}");
+        assert_eq!(sql_query(sql).get_result::<Number>(&mut connection).unwrap().number, 2, "{table}");
     }
 }
