@@ -9,10 +9,9 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 use milepost_domain::{Build, BuildId, Host, Time, host::HostRef};
 
 use crate::{
-    Error, Result, Store,
+    Result, Store,
     build::{self, Known},
     credential::{self, Credential, TokenHash},
-    host,
     memory::KnownHost,
 };
 
@@ -88,14 +87,11 @@ impl Store {
         let memory = &self.shared().memory;
         let host_ticket = memory.host_ticket();
         self.read(|connection| {
-            let host = host::find(connection, named)?;
-            let no_build = || Error::not_found("build of host", &host.facts.name);
-            let latest = build::latest_id(connection, host.id)?;
-            let id = latest.ok_or_else(no_build)?.uuid();
-            let ticket = memory.ticket(id);
-            let build = Arc::new(build::load_known(connection, &[id])?.pop().ok_or_else(no_build)?);
-            memory.learn(ticket, &build);
-            let host = Arc::new(KnownHost::new(host, latest));
+            let tickets = memory.tickets();
+            let (host, build) = build::look(connection, named)?;
+            let build = Arc::new(build);
+            memory.learn(tickets.of(build.build.id.uuid()), &build);
+            let host = Arc::new(KnownHost::new(host, Some(build.build.id)));
             memory.learn_host(host_ticket, named.clone(), &host);
             Ok(Seen { host, build })
         })
