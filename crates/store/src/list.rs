@@ -176,37 +176,58 @@ fn ordered(statement: &mut Statement, query: &Query, default: &str, id: &str) {
         .bind(Bind::BigInt(query.offset));
 }
 
-const BUILDS: &str = " FROM builds b JOIN hosts h ON h.id = b.host_id";
-const HOSTS: &str = " FROM hosts h LEFT JOIN LATERAL \
-    (SELECT * FROM builds WHERE host_id = h.id ORDER BY closed_at IS NULL DESC, id DESC LIMIT 1) b ON true";
+/// What is listed: one for counting all of it, the other for searching.
+#[derive(Debug, Clone, Copy)]
+struct From {
+    all: &'static str,
+    searched: &'static str,
+    /// The column of the host's id.
+    host: &'static str,
+    /// The column of its own id.
+    id: &'static str,
+}
+
+const BUILDS: From = From {
+    all: " FROM builds b",
+    searched: " FROM builds b JOIN hosts h ON h.id = b.host_id",
+    host: "b.host_id",
+    id: "b.id",
+};
+const HOSTS: From = From {
+    all: " FROM hosts h",
+    searched: " FROM hosts h LEFT JOIN LATERAL \
+        (SELECT * FROM builds WHERE host_id = h.id ORDER BY closed_at IS NULL DESC, id DESC LIMIT 1) b ON true",
+    host: "h.id",
+    id: "h.id",
+};
 
 /// A page of ids from `from`, with the counts.
 fn page_of_ids(
     connection: &mut PgConnection,
     query: &Query,
-    from: &str,
+    from: From,
     only: Option<HostId>,
     default_order: &str,
-    id: &str,
 ) -> Result<Page<Uuid>> {
-    let start = |select: &str| {
+    let id = from.id;
+    let start = |select: &str, tables: &str| {
         let mut statement = Statement::default();
-        statement.push("SELECT ").push(select).push(from);
+        statement.push("SELECT ").push(select).push(tables);
         condition(&mut statement, query);
         if let Some(host) = only {
-            statement.push(" AND h.id = ").bind(Bind::Uuid(host.uuid()));
+            statement.push(" AND ").push(from.host).push(" = ").bind(Bind::Uuid(host.uuid()));
         }
         statement
     };
-    let total = count(connection, start("count(*)"))?;
+    let total = count(connection, start("count(*)", from.all))?;
     let subtotal = if query.search.is_some() {
-        let mut statement = start("count(*)");
+        let mut statement = start("count(*)", from.searched);
         searched(&mut statement, query.search.as_ref(), &column);
         count(connection, statement)?
     } else {
         total
     };
-    let mut statement = start(&format!("{id} AS id"));
+    let mut statement = start(&format!("{id} AS id"), from.searched);
     searched(&mut statement, query.search.as_ref(), &column);
     ordered(&mut statement, query, default_order, id);
     let results = statement.into_query().load::<Ids>(connection)?.into_iter().map(|row| row.id).collect();
@@ -231,7 +252,7 @@ pub fn builds(
     query: &Query,
     only: Option<HostId>,
 ) -> Result<Page<build::HostBuild>> {
-    let page = page_of_ids(connection, query, BUILDS, only, "", "b.id")?;
+    let page = page_of_ids(connection, query, BUILDS, only, "")?;
     let builds = build::load_many(connection, &page.results, query.now)?;
     let host_ids: Vec<Uuid> = builds.iter().map(|build| build.host.uuid()).collect();
     let hosts = host::load_many(connection, &host_ids)?;
@@ -250,7 +271,7 @@ pub fn builds(
 /// # Errors
 /// When the database cannot be reached.
 pub fn hosts(connection: &mut PgConnection, query: &Query) -> Result<Page<HostWithBuild>> {
-    let page = page_of_ids(connection, query, HOSTS, None, "h.name, ", "h.id")?;
+    let page = page_of_ids(connection, query, HOSTS, None, "h.name, ")?;
     let mut hosts = host::load_many(connection, &page.results)?;
     hosts.sort_by_key(|host| page.results.iter().position(|id| *id == host.id.uuid()));
     let results = hosts

@@ -12,8 +12,9 @@ use std::{
 };
 
 use diesel::{
-    Connection, PgConnection,
-    r2d2::{ConnectionManager, Pool, PooledConnection},
+    Connection, PgConnection, RunQueryDsl,
+    r2d2::{self, ConnectionManager, CustomizeConnection, Pool, PooledConnection},
+    sql_query,
 };
 use milepost_domain::registry::{Mode, Registry};
 
@@ -73,6 +74,20 @@ impl Shared {
     }
 }
 
+/// Makes a session fit for reading tables that grow.
+#[derive(Debug)]
+struct Reader;
+
+impl CustomizeConnection<PgConnection, r2d2::Error> for Reader {
+    fn on_acquire(&self, connection: &mut PgConnection) -> std::result::Result<(), r2d2::Error> {
+        // Every list has an index to walk. A plan for all values would open all partitions.
+        for setting in ["enable_seqscan = off", "plan_cache_mode = force_custom_plan", "jit = off"] {
+            sql_query(format!("SET {setting}")).execute(connection).map_err(r2d2::Error::QueryError)?;
+        }
+        Ok(())
+    }
+}
+
 struct Inner {
     // Dropped in this order: the lanes have answered everybody before the rest goes.
     ingest: Ingest,
@@ -102,6 +117,7 @@ impl Store {
             .connection_timeout(settings.wait)
             // A broken connection is noticed by its error; asking each time would double the reads.
             .test_on_check_out(false)
+            .connection_customizer(Box::new(Reader))
             .build(ConnectionManager::new(&url))
             .map_err(|error| Error::Unavailable(error.to_string()))?;
         let mut connection = pool.get().map_err(|error| Error::Unavailable(error.to_string()))?;
