@@ -168,3 +168,39 @@ fn a_report_of_a_build_that_is_gone_is_set_aside_when_it_is_brought_in() {
     let aside = std::fs::read_to_string(spool.path().join("set-aside.jsonl")).unwrap();
     assert!(aside.lines().count() == 1 && aside.contains("get_ks"), "{aside}");
 }
+
+/// Has each report that is stored run into `what`.
+fn each_report(database: &Database, what: &str) {
+    let mut connection = database.connect();
+    run(
+        &mut connection,
+        &format!(
+            "CREATE OR REPLACE FUNCTION meet() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {what}; RETURN NEW; END $$"
+        ),
+    );
+    run(
+        &mut connection,
+        "CREATE OR REPLACE TRIGGER meet BEFORE INSERT ON reports FOR EACH ROW EXECUTE FUNCTION meet()",
+    );
+}
+
+#[test]
+fn a_database_that_cannot_write_is_away_and_no_report_is_blamed_for_it() {
+    for (code, message) in [
+        ("53100", "could not extend file \"base/5/16384\": No space left on device"),
+        ("53200", "out of memory"),
+        ("57014", "canceling statement due to statement timeout"),
+        ("25006", "cannot execute INSERT in a read-only transaction"),
+    ] {
+        let (database, spool) = (Database::new(), tempfile::tempdir().unwrap());
+        let node = node(&database, spooling(spool.path(), 1 << 20));
+        let build = open_kickstart(&node, "web1");
+        each_report(&database, &format!("RAISE EXCEPTION USING ERRCODE = '{code}', MESSAGE = '{message}'"));
+        record(&node, build, &[report("get_ks", DONE, 1), report("packages", INIT, 2)]);
+        assert!(node.condition().away.is_some(), "{message}");
+        each_report(&database, "NULL");
+        assert!(node.wait_until_back(LONG));
+        assert!(!spool.path().join("set-aside.jsonl").exists(), "{message}");
+        assert_complete(&node, build, 2);
+    }
+}
