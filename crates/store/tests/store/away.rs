@@ -1,6 +1,6 @@
 //! What happens to reports while the database is away, hangs, or refuses one of them.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use milepost_domain::{Report, registry::Mode};
 use milepost_store::{
@@ -10,7 +10,7 @@ use milepost_store::{
 use milepost_testkit::Database;
 
 use crate::{
-    sql::{count, run},
+    sql::{count, lines, run},
     support::{DONE, INIT, assert_complete, at, open_kickstart, record, report, store, stored},
 };
 
@@ -203,4 +203,45 @@ fn a_database_that_cannot_write_is_away_and_no_report_is_blamed_for_it() {
         assert!(!spool.path().join("set-aside.jsonl").exists(), "{message}");
         assert_complete(&node, build, 2);
     }
+}
+
+#[test]
+fn a_database_that_hangs_is_not_filled_with_connections() {
+    let (database, spool) = (Database::new(), tempfile::tempdir().unwrap());
+    let patience = Duration::from_millis(100);
+    let node = node(&database, ingest::Settings { patience, ..spooling(spool.path(), 1 << 20) });
+    let build = open_kickstart(&node, "web1");
+    let mut looking = database.connect();
+    while_it_hangs(&database, || {
+        record(&node, build, &[report("get_ks", DONE, 1)]);
+        let mut tried: HashSet<String> = HashSet::new();
+        // Each try has a connection of its own; those before it must have gone.
+        while tried.len() < 5 {
+            let waiting = lines(
+                &mut looking,
+                "SELECT pid::text AS line FROM pg_stat_activity WHERE datname = current_database() \
+                 AND wait_event_type = 'Lock'",
+            );
+            assert!(waiting.len() < 3, "{waiting:?} wait all together");
+            tried.extend(waiting);
+        }
+    });
+    assert!(node.wait_until_back(LONG));
+    assert_complete(&node, build, 1);
+}
+
+#[test]
+fn a_backlog_that_takes_longer_than_the_patience_is_brought_in_in_parts() {
+    let (database, spool) = (Database::new(), tempfile::tempdir().unwrap());
+    let patience = Duration::from_millis(200);
+    let node = node(&database, ingest::Settings { patience, ..spooling(spool.path(), 1 << 20) });
+    let build = open_kickstart(&node, "web1");
+    while_it_hangs(&database, || {
+        for second in 1..=60 {
+            record(&node, build, &[report("packages", INIT, second)]);
+        }
+        each_report(&database, "PERFORM pg_sleep(0.02)");
+    });
+    assert!(node.wait_until_back(LONG));
+    assert_complete(&node, build, 60);
 }
