@@ -15,7 +15,7 @@ use std::{
 };
 
 use lru::LruCache;
-use milepost_domain::{BuildId, Host, host::HostRef};
+use milepost_domain::{BuildId, Host, Label, Plan, host::HostRef};
 use uuid::Uuid;
 
 use crate::{
@@ -50,8 +50,17 @@ pub(crate) struct KnownHost {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ticket(u64);
 
+/// What of a build never changes: how its host is installed, and what is expected.
+#[derive(Debug, Clone)]
+pub(crate) struct Course {
+    pub(crate) workflow: Label,
+    pub(crate) plan: Arc<Plan>,
+}
+
 struct Shard {
     builds: LruCache<Uuid, Arc<Known>>,
+    /// Of these builds and of some that were forgotten.
+    courses: LruCache<Uuid, Course>,
     said: u64,
 }
 
@@ -78,7 +87,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Memory {
     pub(crate) fn new() -> Self {
-        let shard = || Mutex::new(Shard { builds: LruCache::new(at_least_one(BUILDS / SHARDS)), said: 0 });
+        let shard = || {
+            let (builds, courses) = (at_least_one(BUILDS / SHARDS), at_least_one(BUILDS / SHARDS));
+            Mutex::new(Shard { builds: LruCache::new(builds), courses: LruCache::new(courses), said: 0 })
+        };
         Self {
             is_sure: AtomicBool::new(false),
             proven: Mutex::new(Instant::now()),
@@ -126,6 +138,11 @@ impl Memory {
         self.shard(id)?.builds.get(&id).cloned()
     }
 
+    /// What is expected of the build, although the rest of it may be forgotten.
+    pub(crate) fn course(&self, id: Uuid) -> Option<Course> {
+        self.shard(id)?.courses.get(&id).cloned()
+    }
+
     /// To be taken before the database is asked of a build, or told of it.
     pub(crate) fn ticket(&self, id: Uuid) -> Ticket {
         Ticket(self.shard(id).map_or(0, |shard| shard.said))
@@ -136,6 +153,9 @@ impl Memory {
     pub(crate) fn learn(&self, ticket: Ticket, known: &Arc<Known>) {
         let id = known.build.id.uuid();
         let Some(mut shard) = self.shard(id) else { return };
+        let course =
+            || Course { workflow: known.build.workflow.clone(), plan: Arc::clone(&known.build.plan) };
+        shard.courses.get_or_insert(id, course);
         let is_newer = shard.builds.peek(&id).is_none_or(|old| old.version < known.version);
         if shard.said == ticket.0 && is_newer {
             shard.builds.put(id, Arc::clone(known));

@@ -15,7 +15,7 @@ use diesel::{
 };
 use lru::LruCache;
 use milepost_domain::{
-    Build, Report,
+    Build, Label, Plan, Report,
     registry::{Mode, Registry},
 };
 use uuid::Uuid;
@@ -138,7 +138,8 @@ impl<'a> Folding<'a> {
         if work.known.contains(&report.id.uuid()) {
             return Ok(Receipt::Repeated);
         }
-        let admit = |registry: &Registry| admit(registry, &work.after, report, mode);
+        let (workflow, plan) = (&work.after.workflow, &work.after.plan);
+        let admit = |registry: &Registry| admit(registry, workflow, plan, report, mode);
         let mut admitted = admit(&self.shared.registry());
         if admitted.is_err() && !*self.is_fresh {
             // Another node may have registered it meanwhile.
@@ -178,12 +179,13 @@ impl<'a> Folding<'a> {
 /// Lets a report pass, or says why not.
 pub(super) fn admit(
     registry: &Registry,
-    build: &Build,
+    workflow: &Label,
+    plan: &Plan,
     report: &Report,
     mode: Option<Mode>,
 ) -> std::result::Result<Report, milepost_domain::registry::UnknownStep> {
-    let mode = mode.unwrap_or_else(|| registry.mode_of(&build.workflow));
-    registry.admit(report.clone(), &build.plan, mode)
+    let mode = mode.unwrap_or_else(|| registry.mode_of(workflow));
+    registry.admit(report.clone(), plan, mode)
 }
 
 impl Work {

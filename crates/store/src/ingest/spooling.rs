@@ -212,10 +212,10 @@ impl Spooling {
                 (Entry::Rejection { build, label: label.clone(), at: *at }, Receipt::Recorded)
             }
             What::Report { report, mode } => {
-                let known = self.shared.memory.build(build.uuid());
-                // Of a build that is not remembered nothing can be refused: its plan may know the step.
-                let refused =
-                    known.and_then(|known| admit(&self.shared.registry(), &known.build, report, *mode).err());
+                // Of a build that was never seen nothing can be refused: its plan may know the step.
+                let refused = self.shared.memory.course(build.uuid()).and_then(|course| {
+                    admit(&self.shared.registry(), &course.workflow, &course.plan, report, *mode).err()
+                });
                 match refused {
                     None => (Entry::Report { build, report: report.clone() }, Receipt::Recorded),
                     Some(refusal) => {

@@ -94,6 +94,22 @@ fn a_step_that_is_not_known_is_refused_while_the_database_is_away_too_and_counte
 }
 
 #[test]
+fn a_step_that_is_not_known_is_refused_as_well_when_the_connections_broke() {
+    let (database, spool) = (Database::new(), tempfile::tempdir().unwrap());
+    let node = node(&database, spooling(spool.path(), 1 << 20));
+    let build = open_kickstart(&node, "web1");
+    record(&node, build, &[report("get_ks", DONE, 1)]);
+    database.set_open(false);
+    record(&node, build, &[report("packages", INIT, 2)]);
+    let refused = node.record(build, &[report("pakcages", INIT, 3)], None).unwrap();
+    assert!(matches!(&refused[..], [Receipt::Refused(why)] if why.label.as_str() == "pakcages"));
+    database.set_open(true);
+    assert!(node.wait_until_back(LONG));
+    let known = crate::support::load(&node, build);
+    assert_eq!((known.rejections.count, known.course.reports), (1, 2));
+}
+
+#[test]
 fn a_full_spool_refuses_and_forgets_nothing_of_what_it_took() {
     let (database, spool) = (Database::new(), tempfile::tempdir().unwrap());
     let patience = Duration::from_millis(100);
