@@ -45,6 +45,8 @@ pub(super) struct Work {
     pub(super) reports: Vec<NewReport>,
     pub(super) ticket: Ticket,
     known: HashSet<Uuid>,
+    /// What was stored before, once it had to be read.
+    stored: Option<Vec<Report>>,
     is_changed: bool,
 }
 
@@ -113,6 +115,7 @@ impl<'a> Folding<'a> {
                 reports: Vec::new(),
                 ticket,
                 known: ids.pop(&before.build.id.uuid()).map(|ids| ids.known).unwrap_or_default(),
+                stored: None,
                 is_changed: false,
                 before,
             })
@@ -211,8 +214,12 @@ impl Work {
 
     /// What is stored, and what of this very batch is not yet; `None` when older ones have been
     /// retired, so that the build could not be folded from them.
-    fn all_reports(&self, connection: &mut PgConnection) -> Result<Option<Vec<Report>>> {
-        let mut all = report::load_all(connection, self.after.id)?;
+    fn all_reports(&mut self, connection: &mut PgConnection) -> Result<Option<Vec<Report>>> {
+        let stored = match self.stored.take() {
+            Some(stored) => stored,
+            None => report::load_all(connection, self.after.id)?,
+        };
+        let mut all = self.stored.insert(stored).clone();
         all.extend(self.reports.iter().map(|new| new.report.clone()));
         let is_whole = u32::try_from(all.len()).is_ok_and(|count| count == self.after.course.reports);
         Ok(is_whole.then_some(all))
