@@ -120,10 +120,12 @@ fn a_full_spool_refuses_and_forgets_nothing_of_what_it_took() {
         let taken = (1..200).take_while(take).count();
         let refused = node.record(build, &[report("packages", INIT, 500)], None).unwrap_err();
         assert!(matches!(refused, Error::Unavailable(_)), "{refused}");
+        assert!(node.condition().fullness(at(1)) >= 1.0, "whoever asks learns of it");
         taken
     });
-    assert!((10..199).contains(&taken), "{taken}");
     assert!(node.wait_until_back(LONG));
+    assert!((10..199).contains(&taken), "{taken}");
+    assert!(node.condition().fullness(at(1)) < 1.0, "what was full is empty again");
     record(&node, build, &[report("packages", DONE, 600)]);
     assert_complete(&node, build, taken + 1);
 }
