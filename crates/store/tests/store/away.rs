@@ -187,6 +187,19 @@ fn a_report_of_a_build_that_is_gone_is_set_aside_when_it_is_brought_in() {
     assert!(aside.lines().count() == 1 && aside.contains("get_ks"), "{aside}");
 }
 
+#[test]
+fn connections_that_died_while_they_lay_idle_are_in_nobodys_way() {
+    let database = Database::new();
+    let node = node(&database, ingest::Settings::default());
+    let first = open_kickstart(&node, "web1");
+    // More than one lies idle.
+    node.read(|_| node.read(|_| Ok(()))).unwrap();
+    database.break_connections();
+    assert_eq!(crate::support::load(&node, first).course.reports, 0);
+    database.break_connections();
+    assert_ne!(open_kickstart(&node, "web2"), first);
+}
+
 /// Has each report that is stored run into `what`.
 fn each_report(database: &Database, what: &str) {
     let mut connection = database.connect();
