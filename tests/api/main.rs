@@ -11,6 +11,7 @@ mod builds;
 mod callbacks;
 mod edges;
 mod follow;
+mod hanging;
 mod identity;
 mod limits;
 mod lists;

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    App, clock,
+    App, clock, db,
     problem::{Code, Problem},
 };
 
@@ -325,7 +325,7 @@ pub(crate) async fn build_of(
         credential
     } else {
         let store = app.store.clone();
-        let found = web::block(move || store.credential(hash)).await.map_err(Problem::internal)??;
+        let found = db::bounded(move || store.credential(hash)).await?;
         found.ok_or_else(unknown)?
     };
     if credential.expires_at <= now && expiry == Expiry::Holds {

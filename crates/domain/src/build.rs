@@ -184,11 +184,14 @@ impl Build {
         }
     }
 
-    /// Whether `report` belongs before one that was applied already, by the sender's own count.
-    /// Then [`Build::replay`] is due instead of [`Build::apply`].
+    /// Whether `report` belongs before something that was taken already: a report, by the sender's
+    /// own count, or a mark, by the server's clock. Then [`Build::replay`] is due instead of
+    /// [`Build::apply`].
     #[must_use]
     pub fn is_late(&self, report: &Report) -> bool {
-        report.seq.zip(self.course.seqs.get(boot_key(report))).is_some_and(|(seq, highest)| seq <= *highest)
+        let highest = self.course.seqs.get(boot_key(report));
+        report.seq.zip(highest).is_some_and(|(seq, highest)| seq <= *highest)
+            || self.marks.iter().any(|mark| report.received_at <= mark.at)
     }
 
     /// Takes a report that comes after all before it.
@@ -196,9 +199,11 @@ impl Build {
         self.course.apply(&self.plan, report);
     }
 
-    /// Takes something that befell the build otherwise than by a report.
+    /// Takes something that befell the build otherwise than by a report. It counts as of now: behind
+    /// all that was taken before, although it may have waited while that came.
     pub fn mark(&mut self, event: MarkedEvent, at: Time) {
-        let mark = Mark { event, at };
+        let before = self.marks.last().map(|mark| mark.at).max(self.course.last_report_at);
+        let mark = Mark { event, at: before.map_or(at, |before| before.max(at)) };
         self.marks.push(mark);
         self.course.mark(&self.plan, mark);
     }

@@ -227,6 +227,32 @@ proptest! {
     }
 
     #[test]
+    fn reports_from_before_the_end_that_come_after_it_count_before_it(
+        drafts in drafts(),
+        event in select(vec![MarkedEvent::Cancel, MarkedEvent::Supersede, MarkedEvent::Finished]),
+        kept in vec(any::<bool>(), 25),
+        end in 0_usize..25,
+    ) {
+        let sent = reports(&drafts, false);
+        let end = sent.get(end).or(sent.last()).map_or(start(), |report| report.received_at);
+        // Some lay in a spool while the build was ended, and the end itself may have waited.
+        let (late, first): (Vec<_>, Vec<_>) = sent.into_iter().zip(kept).partition(|(_, kept)| *kept);
+        let mut build = open(plan());
+        let mut arrived: Vec<Report> = Vec::new();
+        let mut take = |build: &mut Build, report: Report| {
+            arrived.push(report.clone());
+            if build.is_late(&report) { build.replay(arrived.clone()) } else { build.apply(&report) }
+        };
+        first.into_iter().for_each(|(report, _)| take(&mut build, report));
+        build.mark(event, end);
+        late.into_iter().for_each(|(report, _)| take(&mut build, report));
+
+        let mut replayed = build.clone();
+        replayed.replay(arrived);
+        prop_assert_eq!(replayed.course, build.course);
+    }
+
+    #[test]
     fn saying_a_report_twice_in_a_row_changes_nothing_of_substance(drafts in drafts()) {
         let mut once = open(plan());
         let mut twice = open(plan());

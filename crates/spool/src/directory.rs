@@ -36,6 +36,16 @@ impl Directory {
         self.handle.sync_all()
     }
 
+    /// The bytes that its file system has left for us, where it says.
+    pub(crate) fn free(&self) -> Option<u64> {
+        // Their types differ from system to system.
+        fn wide(number: impl Into<u64>) -> u64 {
+            number.into()
+        }
+        let found = nix::sys::statvfs::fstatvfs(&self.handle).ok()?;
+        Some(wide(found.blocks_available()).saturating_mul(wide(found.fragment_size())))
+    }
+
     /// Where the segment of that number is.
     pub(crate) fn segment(&self, number: u64) -> PathBuf {
         self.path.join(format!("{number:0DIGITS$}.{EXTENSION}"))

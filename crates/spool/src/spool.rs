@@ -149,6 +149,14 @@ impl Spool {
         self.backlog
     }
 
+    /// How many bytes more it can take now: by its limit, and by the free room on its file system.
+    #[must_use]
+    pub fn room(&self) -> u64 {
+        let by_limit = self.limits.bytes.saturating_sub(self.backlog.bytes);
+        // What cannot be asked is found out by the next append.
+        by_limit.min(self.directory.free().unwrap_or(u64::MAX))
+    }
+
     /// How much it may hold.
     #[must_use]
     pub fn limits(&self) -> Limits {
@@ -287,6 +295,17 @@ mod tests {
         let mut again = Spool::open(place.path(), LIMITS).unwrap();
         assert_eq!(again.peek(9, 999).unwrap(), [record("before"), record("after")]);
         error
+    }
+
+    #[test]
+    fn the_room_is_what_the_limit_and_the_disk_leave() {
+        let place = tempfile::tempdir().unwrap();
+        let mut spool = Spool::open(place.path(), LIMITS).unwrap();
+        assert_eq!(spool.room(), LIMITS.bytes);
+        spool.append(&[record("one")]).unwrap();
+        assert_eq!(spool.room(), LIMITS.bytes - spool.backlog().bytes);
+        spool.limits.bytes = u64::MAX;
+        assert!(spool.room() < u64::MAX - spool.backlog().bytes, "no disk is that large");
     }
 
     #[test]

@@ -64,12 +64,17 @@ fn whole(name: &str) -> String {
 const INTERRUPTED: &[&str] = &[
     "deadlock detected",
     "canceling statement due to lock timeout",
+    "canceling statement due to user request",
     "could not obtain lock",
     // A row was on its way to the default partition when its own one was attached.
     "violates partition constraint",
 ];
-/// The same: the server is going, coming or gone.
+/// The same: the server is going, coming or gone, or has no room or time for anybody.
 const UNAVAILABLE: &[&str] = &[
+    "No space left on device",
+    "canceling statement due to statement timeout",
+    "could not extend file",
+    "out of memory",
     "terminating connection",
     "server closed the connection",
     "the database system is",
@@ -86,9 +91,10 @@ impl From<diesel::result::Error> for Error {
         use diesel::result::{DatabaseErrorKind as Kind, Error as Diesel};
         match &error {
             Diesel::DatabaseError(Kind::SerializationFailure, _) => Self::Interrupted(error.to_string()),
-            Diesel::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand, _) => {
-                Self::Unavailable(error.to_string())
-            }
+            Diesel::DatabaseError(
+                Kind::ClosedConnection | Kind::UnableToSendCommand | Kind::ReadOnlyTransaction,
+                _,
+            ) => Self::Unavailable(error.to_string()),
             Diesel::DatabaseError(_, info) if says(info.message(), INTERRUPTED) => {
                 Self::Interrupted(error.to_string())
             }

@@ -15,7 +15,7 @@ use std::{
 };
 
 use lru::LruCache;
-use milepost_domain::{BuildId, Host, host::HostRef};
+use milepost_domain::{BuildId, Host, Label, Plan, host::HostRef};
 use uuid::Uuid;
 
 use crate::{
@@ -76,8 +76,21 @@ fn place(id: Uuid) -> usize {
     usize::from(id.as_bytes().last().copied().unwrap_or_default()) % SHARDS
 }
 
+/// What of a build never changes: how its host is installed, and what is expected.
+#[derive(Debug, Clone)]
+pub(crate) struct Course {
+    pub(crate) workflow: Label,
+    pub(crate) plan: Arc<Plan>,
+}
+
+struct Builds {
+    known: LruCache<Uuid, Arc<Known>>,
+    /// Of these builds and of some that were forgotten.
+    courses: LruCache<Uuid, Course>,
+}
+
 struct Shard {
-    builds: Mutex<LruCache<Uuid, Arc<Known>>>,
+    builds: Mutex<Builds>,
     /// How often something was said of a build in here; changed with the builds locked.
     said: AtomicU64,
 }
@@ -105,9 +118,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Memory {
     pub(crate) fn new() -> Self {
-        let shard = || Shard {
-            builds: Mutex::new(LruCache::new(at_least_one(BUILDS / SHARDS))),
-            said: AtomicU64::new(0),
+        let shard = || {
+            let (known, courses) = (at_least_one(BUILDS / SHARDS), at_least_one(BUILDS / SHARDS));
+            let builds = Builds { known: LruCache::new(known), courses: LruCache::new(courses) };
+            Shard { builds: Mutex::new(builds), said: AtomicU64::new(0) }
         };
         Self {
             is_sure: AtomicBool::new(false),
@@ -151,7 +165,12 @@ impl Memory {
 
     /// The build as it was last committed, as far as this process knows.
     pub(crate) fn build(&self, id: Uuid) -> Option<Arc<Known>> {
-        lock(&self.shard(id)?.builds).get(&id).cloned()
+        lock(&self.shard(id)?.builds).known.get(&id).cloned()
+    }
+
+    /// What is expected of the build, although the rest of it may be forgotten.
+    pub(crate) fn course(&self, id: Uuid) -> Option<Course> {
+        lock(&self.shard(id)?.builds).courses.get(&id).cloned()
     }
 
     /// To be taken before the database is asked of a build, or told of it.
@@ -170,9 +189,12 @@ impl Memory {
         let id = known.build.id.uuid();
         let Some(shard) = self.shard(id) else { return };
         let mut builds = lock(&shard.builds);
-        let is_newer = builds.peek(&id).is_none_or(|old| old.version < known.version);
+        let course =
+            || Course { workflow: known.build.workflow.clone(), plan: Arc::clone(&known.build.plan) };
+        builds.courses.get_or_insert(id, course);
+        let is_newer = builds.known.peek(&id).is_none_or(|old| old.version < known.version);
         if shard.said.load(Ordering::Acquire) == ticket.0 && is_newer {
-            builds.put(id, Arc::clone(known));
+            builds.known.put(id, Arc::clone(known));
         }
     }
 
@@ -182,7 +204,7 @@ impl Memory {
             if let Some(shard) = self.shard(*id) {
                 let mut builds = lock(&shard.builds);
                 shard.said.fetch_add(1, Ordering::AcqRel);
-                builds.pop(id);
+                builds.known.pop(id);
             }
         }
     }
@@ -225,7 +247,7 @@ impl Memory {
         for shard in &self.shards {
             let mut builds = lock(&shard.builds);
             shard.said.fetch_add(1, Ordering::AcqRel);
-            builds.clear();
+            builds.known.clear();
         }
         let mut hosts = lock(&self.hosts);
         hosts.said += 1;

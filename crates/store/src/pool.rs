@@ -13,7 +13,7 @@ use std::{
 
 use diesel::{
     Connection, PgConnection, RunQueryDsl,
-    r2d2::{self, ConnectionManager, CustomizeConnection, Pool, PooledConnection},
+    r2d2::{ManageConnection, Pool, PooledConnection, R2D2Connection as _},
     sql_query,
 };
 use milepost_domain::registry::{Mode, Registry};
@@ -74,17 +74,39 @@ impl Shared {
     }
 }
 
-/// Makes a session fit for reading tables that grow.
+/// Makes the pool's connections. Diesel's own manager takes one for broken only when a transaction
+/// on it was, and would hand out a dead one for ever.
 #[derive(Debug)]
-struct Reader;
+struct Manager {
+    url: String,
+}
 
-impl CustomizeConnection<PgConnection, r2d2::Error> for Reader {
-    fn on_acquire(&self, connection: &mut PgConnection) -> std::result::Result<(), r2d2::Error> {
+/// A connection of the pool.
+struct Pooled {
+    connection: PgConnection,
+    /// It was found dead, and is of no use to anybody.
+    is_dead: bool,
+}
+
+impl ManageConnection for Manager {
+    type Connection = Pooled;
+    type Error = Error;
+
+    fn connect(&self) -> Result<Pooled> {
+        let mut connection = crate::connect(&self.url)?;
         // Every list has an index to walk. A plan for all values would open all partitions.
         for setting in ["enable_seqscan = off", "plan_cache_mode = force_custom_plan", "jit = off"] {
-            sql_query(format!("SET {setting}")).execute(connection).map_err(r2d2::Error::QueryError)?;
+            sql_query(format!("SET {setting}")).execute(&mut connection)?;
         }
-        Ok(())
+        Ok(Pooled { connection, is_dead: false })
+    }
+
+    fn is_valid(&self, pooled: &mut Pooled) -> Result<()> {
+        crate::ready(&mut pooled.connection)
+    }
+
+    fn has_broken(&self, pooled: &mut Pooled) -> bool {
+        thread::panicking() || pooled.is_dead || pooled.connection.is_broken()
     }
 }
 
@@ -93,7 +115,7 @@ struct Inner {
     ingest: Ingest,
     /// Ends the listener, which is not waited for: it may hang on a database that hangs.
     _listener: mpsc::Sender<()>,
-    pool: Pool<ConnectionManager<PgConnection>>,
+    pool: Pool<Manager>,
     shared: Arc<Shared>,
 }
 
@@ -117,11 +139,10 @@ impl Store {
             .connection_timeout(settings.wait)
             // A broken connection is noticed by its error; asking each time would double the reads.
             .test_on_check_out(false)
-            .connection_customizer(Box::new(Reader))
-            .build(ConnectionManager::new(&url))
+            .build(Manager { url: url.clone() })
             .map_err(|error| Error::Unavailable(error.to_string()))?;
         let mut connection = pool.get().map_err(|error| Error::Unavailable(error.to_string()))?;
-        let registry = registry::load(&mut connection, mode)?;
+        let registry = registry::load(&mut connection.connection, mode)?;
         drop(connection);
         let shared = Arc::new(Shared {
             url,
@@ -136,7 +157,7 @@ impl Store {
         Ok(Self(Arc::new(Inner { ingest, _listener: listener, pool, shared })))
     }
 
-    fn connection(&self) -> Result<PooledConnection<ConnectionManager<PgConnection>>> {
+    fn connection(&self) -> Result<PooledConnection<Manager>> {
         self.0.pool.get().map_err(|error| Error::Unavailable(error.to_string()))
     }
 
@@ -153,15 +174,35 @@ impl Store {
     /// # Errors
     /// What `work` answers, or that no connection could be had.
     pub fn read<T>(&self, mut work: impl FnMut(&mut PgConnection) -> Result<T>) -> Result<T> {
-        let mut connection = self.connection()?;
-        match work(&mut connection) {
-            // The connection may have died while it lay idle; the pool drops it, and has others.
-            Err(Error::Unavailable(why)) => {
-                drop(connection);
-                log::debug!("read again on another connection: {why}");
-                work(&mut *self.connection()?)
+        let mut dead = 0;
+        loop {
+            let mut pooled = self.connection()?;
+            match work(&mut pooled.connection) {
+                // It may have died while it lay idle, and so may all the others.
+                Err(Error::Unavailable(why)) => {
+                    pooled.is_dead = true;
+                    dead += 1;
+                    if dead > self.0.pool.max_size() {
+                        return Err(Error::Unavailable(why));
+                    }
+                    log::debug!("read again on another connection: {why}");
+                }
+                answer => return answer,
             }
-            answer => answer,
+        }
+    }
+
+    /// A connection that lives, for work that is not to be done twice.
+    fn live_connection(&self) -> Result<PooledConnection<Manager>> {
+        let mut dead = 0;
+        loop {
+            let mut pooled = self.connection()?;
+            let Err(error) = crate::ready(&mut pooled.connection) else { return Ok(pooled) };
+            pooled.is_dead = true;
+            dead += 1;
+            if dead > self.0.pool.max_size() {
+                return Err(error);
+            }
         }
     }
 
@@ -170,14 +211,17 @@ impl Store {
     /// # Errors
     /// What `work` answers, or that no connection could be had.
     pub fn write<T>(&self, mut work: impl FnMut(&mut PgConnection) -> Result<T>) -> Result<T> {
-        let mut pooled = self.connection()?;
+        let mut pooled = self.live_connection()?;
         let mut tries = 0;
         loop {
             tries += 1;
-            let connection: &mut PgConnection = &mut pooled;
-            match connection.transaction(&mut work) {
+            match pooled.connection.transaction(&mut work) {
                 Err(Error::Interrupted(why)) if tries < TRIES => log::debug!("transaction runs again: {why}"),
-                answer => return answer,
+                Err(error) => {
+                    pooled.is_dead = matches!(error, Error::Unavailable(_));
+                    return Err(error);
+                }
+                done => return done,
             }
         }
     }

@@ -15,7 +15,7 @@ use diesel::{
 };
 use lru::LruCache;
 use milepost_domain::{
-    Build, Report,
+    Build, Label, Plan, Report,
     registry::{Mode, Registry},
 };
 use uuid::Uuid;
@@ -45,6 +45,8 @@ pub(super) struct Work {
     pub(super) reports: Vec<NewReport>,
     pub(super) ticket: Ticket,
     known: HashSet<Uuid>,
+    /// What was stored before, once it had to be read.
+    stored: Option<Vec<Report>>,
     is_changed: bool,
 }
 
@@ -113,6 +115,7 @@ impl<'a> Folding<'a> {
                 reports: Vec::new(),
                 ticket,
                 known: ids.pop(&before.build.id.uuid()).map(|ids| ids.known).unwrap_or_default(),
+                stored: None,
                 is_changed: false,
                 before,
             })
@@ -138,7 +141,8 @@ impl<'a> Folding<'a> {
         if work.known.contains(&report.id.uuid()) {
             return Ok(Receipt::Repeated);
         }
-        let admit = |registry: &Registry| admit(registry, &work.after, report, mode);
+        let (workflow, plan) = (&work.after.workflow, &work.after.plan);
+        let admit = |registry: &Registry| admit(registry, workflow, plan, report, mode);
         let mut admitted = admit(&self.shared.registry());
         if admitted.is_err() && !*self.is_fresh {
             // Another node may have registered it meanwhile.
@@ -178,12 +182,13 @@ impl<'a> Folding<'a> {
 /// Lets a report pass, or says why not.
 pub(super) fn admit(
     registry: &Registry,
-    build: &Build,
+    workflow: &Label,
+    plan: &Plan,
     report: &Report,
     mode: Option<Mode>,
 ) -> std::result::Result<Report, milepost_domain::registry::UnknownStep> {
-    let mode = mode.unwrap_or_else(|| registry.mode_of(&build.workflow));
-    registry.admit(report.clone(), &build.plan, mode)
+    let mode = mode.unwrap_or_else(|| registry.mode_of(workflow));
+    registry.admit(report.clone(), plan, mode)
 }
 
 impl Work {
@@ -209,8 +214,12 @@ impl Work {
 
     /// What is stored, and what of this very batch is not yet; `None` when older ones have been
     /// retired, so that the build could not be folded from them.
-    fn all_reports(&self, connection: &mut PgConnection) -> Result<Option<Vec<Report>>> {
-        let mut all = report::load_all(connection, &self.after)?;
+    fn all_reports(&mut self, connection: &mut PgConnection) -> Result<Option<Vec<Report>>> {
+        let stored = match self.stored.take() {
+            Some(stored) => stored,
+            None => report::load_all(connection, &self.after)?,
+        };
+        let mut all = self.stored.insert(stored).clone();
         all.extend(self.reports.iter().map(|new| new.report.clone()));
         let is_whole = u32::try_from(all.len()).is_ok_and(|count| count == self.after.course.reports);
         Ok(is_whole.then_some(all))

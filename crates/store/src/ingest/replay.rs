@@ -37,16 +37,17 @@ pub(super) fn start(
     let (shared, spooling) = (Arc::clone(shared), Arc::clone(spooling));
     let mut writer = Writer::new(&shared, settings.patience);
     let run = move || {
-        let mut pause = PAUSE.0;
-        while let Some(records) = spooling.next(RECORDS, BYTES) {
+        let (mut pause, mut at_once) = (PAUSE.0, RECORDS);
+        while let Some(records) = spooling.next(at_once, BYTES) {
             match bring_in(&shared, &mut writer, &records, &directory) {
                 Ok(()) => {
                     spooling.done(records.len());
-                    pause = PAUSE.0;
+                    (pause, at_once) = (PAUSE.0, (at_once * 2).min(RECORDS));
                 }
                 Err(why) => {
                     spooling.still_away(&why, pause);
-                    pause = (pause * 2).min(PAUSE.1);
+                    // A slow database may need more than its time for that many.
+                    (pause, at_once) = ((pause * 2).min(PAUSE.1), (at_once / 4).max(1));
                 }
             }
         }

@@ -40,8 +40,10 @@ pub struct Condition {
     pub reports: u64,
     /// How many bytes they take.
     pub bytes: u64,
-    /// How many bytes they may take; 0 without a spool.
+    /// How many bytes they may take, by the settings and by the room on their disk; 0 without a spool.
     pub bytes_max: u64,
+    /// Whether the last that were to be kept could not be.
+    pub is_refusing: bool,
     /// When the oldest of them came.
     pub oldest: Option<Time>,
     /// How old it may grow.
@@ -52,6 +54,9 @@ impl Condition {
     /// How full the spool is, by size or by age, whichever is more: 0 to 1 and beyond.
     #[must_use]
     pub fn fullness(&self, now: Time) -> f64 {
+        if self.is_refusing {
+            return 1.0;
+        }
         let by_size = if self.bytes_max == 0 { 0.0 } else { ratio(self.bytes, self.bytes_max) };
         let age = self.oldest.map_or(0, |oldest| (now - oldest).num_seconds());
         by_size.max(ratio(u64::try_from(age).unwrap_or(0), self.age_max.as_secs().max(1)))
@@ -78,6 +83,8 @@ struct State {
     spool: Option<Spool>,
     /// Why the database counts as away.
     away: Option<String>,
+    /// The last that came could not be kept.
+    is_refusing: bool,
     is_ended: bool,
 }
 
@@ -112,7 +119,7 @@ impl Spooling {
             shared: Arc::clone(shared),
             settings: settings.cloned(),
             is_away: AtomicBool::new(away.is_some()),
-            state: Mutex::new(State { spool, away, is_ended: false }),
+            state: Mutex::new(State { spool, away, is_refusing: false, is_ended: false }),
             changed: Condvar::new(),
         })
     }
@@ -153,6 +160,7 @@ impl Spooling {
         if state.away.take().is_some() {
             log::info!("the database is back, and everything from the spool is in it");
         }
+        state.is_refusing = false;
         self.is_away.store(false, Ordering::Release);
         self.changed.notify_all();
     }
@@ -195,10 +203,15 @@ impl Spooling {
         match spool.append(&records) {
             Ok(()) => {
                 self.shared.meters.spooled.inc_by(u64::try_from(records.len()).unwrap_or(0));
+                state.is_refusing = false;
                 Kept::Taken(fates)
             }
             Err(error) => {
-                log::error!("the spool takes no more: {error}");
+                // Once: each report that is refused has a line of its own.
+                if !state.is_refusing {
+                    log::error!("the spool takes no more: {error}");
+                }
+                state.is_refusing = true;
                 refuse(error.to_string())
             }
         }
@@ -212,10 +225,10 @@ impl Spooling {
                 (Entry::Rejection { build, label: label.clone(), at: *at }, Receipt::Recorded)
             }
             What::Report { report, mode } => {
-                let known = self.shared.memory.build(build.uuid());
-                // Of a build that is not remembered nothing can be refused: its plan may know the step.
-                let refused =
-                    known.and_then(|known| admit(&self.shared.registry(), &known.build, report, *mode).err());
+                // Of a build that was never seen nothing can be refused: its plan may know the step.
+                let refused = self.shared.memory.course(build.uuid()).and_then(|course| {
+                    admit(&self.shared.registry(), &course.workflow, &course.plan, report, *mode).err()
+                });
                 match refused {
                     None => (Entry::Report { build, report: report.clone() }, Receipt::Recorded),
                     Some(refusal) => {
@@ -286,11 +299,14 @@ impl Spooling {
         let state = self.lock();
         let backlog = state.spool.as_ref().map(Spool::backlog);
         let settings = self.settings.as_ref();
+        let room = state.spool.as_ref().map_or(0, Spool::room);
+        let bytes = backlog.map_or(0, |backlog| backlog.bytes);
         Condition {
             away: state.away.clone(),
             reports: backlog.map_or(0, |backlog| backlog.records),
-            bytes: backlog.map_or(0, |backlog| backlog.bytes),
-            bytes_max: settings.map_or(0, |settings| settings.bytes),
+            bytes,
+            bytes_max: settings.map_or(0, |settings| settings.bytes.min(bytes.saturating_add(room).max(1))),
+            is_refusing: state.is_refusing,
             oldest: backlog.and_then(|backlog| Time::from_timestamp_micros(backlog.oldest_micros?)),
             age_max: settings.map_or(Duration::ZERO, |settings| settings.age),
         }

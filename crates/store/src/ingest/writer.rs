@@ -70,7 +70,7 @@ impl Writer {
     pub(super) fn write(&mut self, items: &Arc<[Item]>) -> std::result::Result<Fates, Away> {
         let at_work = match self.at_work.take() {
             Some(at_work) => at_work,
-            None => start(&self.shared)?,
+            None => start(&self.shared, self.patience)?,
         };
         let (answer, fates) = mpsc::channel();
         let order = Order { items: Arc::clone(items), answer };
@@ -89,11 +89,12 @@ impl Writer {
     }
 }
 
-fn start(shared: &Arc<Shared>) -> std::result::Result<AtWork, Away> {
+fn start(shared: &Arc<Shared>, patience: Duration) -> std::result::Result<AtWork, Away> {
     let (orders, incoming) = mpsc::channel::<Order>();
     let is_left = Arc::new(AtomicBool::new(false));
     let mut session = Session {
         shared: Arc::clone(shared),
+        patience,
         is_left: Arc::clone(&is_left),
         connection: None,
         ids: LruCache::new(BUILDS),
@@ -115,6 +116,7 @@ fn start(shared: &Arc<Shared>) -> std::result::Result<AtWork, Away> {
 
 struct Session {
     shared: Arc<Shared>,
+    patience: Duration,
     is_left: Arc<AtomicBool>,
     connection: Option<PgConnection>,
     ids: LruCache<Uuid, Ids>,
@@ -204,7 +206,7 @@ impl Session {
 
     /// Whether the database can be written to at all: if not, it is not the report's fault.
     fn probe(&mut self) -> Result<()> {
-        let connection = connected(&mut self.connection, &self.shared)?;
+        let connection = connected(&mut self.connection, &self.shared, self.patience)?;
         diesel::sql_query("SELECT 1 FROM (SELECT pg_current_xact_id()) x").execute(connection)?;
         Ok(())
     }
@@ -226,7 +228,7 @@ impl Session {
         is_fresh: &mut bool,
         fates: &mut [Option<Result<Receipt>>],
     ) -> Result<Vec<usize>> {
-        let connection = connected(&mut self.connection, &self.shared)?;
+        let connection = connected(&mut self.connection, &self.shared, self.patience)?;
         let named = builds(items, todo);
         let mut folding = Folding::begin(connection, &self.shared, &mut self.ids, is_fresh, &named)?;
         for &at in todo {
@@ -293,10 +295,17 @@ fn key(item: &Item) -> (Uuid, Uuid) {
     (item.build.uuid(), report)
 }
 
-fn connected<'a>(slot: &'a mut Option<PgConnection>, shared: &Shared) -> Result<&'a mut PgConnection> {
+fn connected<'a>(
+    slot: &'a mut Option<PgConnection>,
+    shared: &Shared,
+    patience: Duration,
+) -> Result<&'a mut PgConnection> {
     if slot.is_none() {
         let mut connection = shared.establish()?;
         change::prepare(&mut connection)?;
+        // Nobody waits for it any longer, so it shall not hold a connection for as long as a lock lasts.
+        let limit = format!("SET statement_timeout = {}", patience.as_millis().max(1));
+        diesel::sql_query(limit).execute(&mut connection)?;
         *slot = Some(connection);
     }
     slot.as_mut().ok_or_else(|| Error::Unavailable("there is no connection".to_owned()))

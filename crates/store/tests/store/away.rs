@@ -1,6 +1,6 @@
 //! What happens to reports while the database is away, hangs, or refuses one of them.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use milepost_domain::{Report, registry::Mode};
 use milepost_store::{
@@ -10,7 +10,7 @@ use milepost_store::{
 use milepost_testkit::Database;
 
 use crate::{
-    sql::{count, run},
+    sql::{count, lines, run},
     support::{DONE, INIT, assert_complete, at, open_kickstart, record, report, store, stored},
 };
 
@@ -94,6 +94,22 @@ fn a_step_that_is_not_known_is_refused_while_the_database_is_away_too_and_counte
 }
 
 #[test]
+fn a_step_that_is_not_known_is_refused_as_well_when_the_connections_broke() {
+    let (database, spool) = (Database::new(), tempfile::tempdir().unwrap());
+    let node = node(&database, spooling(spool.path(), 1 << 20));
+    let build = open_kickstart(&node, "web1");
+    record(&node, build, &[report("get_ks", DONE, 1)]);
+    database.set_open(false);
+    record(&node, build, &[report("packages", INIT, 2)]);
+    let refused = node.record(build, &[report("pakcages", INIT, 3)], None).unwrap();
+    assert!(matches!(&refused[..], [Receipt::Refused(why)] if why.label.as_str() == "pakcages"));
+    database.set_open(true);
+    assert!(node.wait_until_back(LONG));
+    let known = crate::support::load(&node, build);
+    assert_eq!((known.rejections.count, known.course.reports), (1, 2));
+}
+
+#[test]
 fn a_full_spool_refuses_and_forgets_nothing_of_what_it_took() {
     let (database, spool) = (Database::new(), tempfile::tempdir().unwrap());
     let patience = Duration::from_millis(100);
@@ -104,10 +120,12 @@ fn a_full_spool_refuses_and_forgets_nothing_of_what_it_took() {
         let taken = (1..200).take_while(take).count();
         let refused = node.record(build, &[report("packages", INIT, 500)], None).unwrap_err();
         assert!(matches!(refused, Error::Unavailable(_)), "{refused}");
+        assert!(node.condition().fullness(at(1)) >= 1.0, "whoever asks learns of it");
         taken
     });
-    assert!((10..199).contains(&taken), "{taken}");
     assert!(node.wait_until_back(LONG));
+    assert!((10..199).contains(&taken), "{taken}");
+    assert!(node.condition().fullness(at(1)) < 1.0, "what was full is empty again");
     record(&node, build, &[report("packages", DONE, 600)]);
     assert_complete(&node, build, taken + 1);
 }
@@ -167,4 +185,94 @@ fn a_report_of_a_build_that_is_gone_is_set_aside_when_it_is_brought_in() {
     assert_eq!(count(&mut connection, "reports"), 0);
     let aside = std::fs::read_to_string(spool.path().join("set-aside.jsonl")).unwrap();
     assert!(aside.lines().count() == 1 && aside.contains("get_ks"), "{aside}");
+}
+
+#[test]
+fn connections_that_died_while_they_lay_idle_are_in_nobodys_way() {
+    let database = Database::new();
+    let node = node(&database, ingest::Settings::default());
+    let first = open_kickstart(&node, "web1");
+    // More than one lies idle.
+    node.read(|_| node.read(|_| Ok(()))).unwrap();
+    database.break_connections();
+    assert_eq!(crate::support::load(&node, first).course.reports, 0);
+    database.break_connections();
+    assert_ne!(open_kickstart(&node, "web2"), first);
+}
+
+/// Has each report that is stored run into `what`.
+fn each_report(database: &Database, what: &str) {
+    let mut connection = database.connect();
+    run(
+        &mut connection,
+        &format!(
+            "CREATE OR REPLACE FUNCTION meet() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {what}; RETURN NEW; END $$"
+        ),
+    );
+    run(
+        &mut connection,
+        "CREATE OR REPLACE TRIGGER meet BEFORE INSERT ON reports FOR EACH ROW EXECUTE FUNCTION meet()",
+    );
+}
+
+#[test]
+fn a_database_that_cannot_write_is_away_and_no_report_is_blamed_for_it() {
+    for (code, message) in [
+        ("53100", "could not extend file \"base/5/16384\": No space left on device"),
+        ("53200", "out of memory"),
+        ("57014", "canceling statement due to statement timeout"),
+        ("25006", "cannot execute INSERT in a read-only transaction"),
+    ] {
+        let (database, spool) = (Database::new(), tempfile::tempdir().unwrap());
+        let node = node(&database, spooling(spool.path(), 1 << 20));
+        let build = open_kickstart(&node, "web1");
+        each_report(&database, &format!("RAISE EXCEPTION USING ERRCODE = '{code}', MESSAGE = '{message}'"));
+        record(&node, build, &[report("get_ks", DONE, 1), report("packages", INIT, 2)]);
+        assert!(node.condition().away.is_some(), "{message}");
+        each_report(&database, "NULL");
+        assert!(node.wait_until_back(LONG));
+        assert!(!spool.path().join("set-aside.jsonl").exists(), "{message}");
+        assert_complete(&node, build, 2);
+    }
+}
+
+#[test]
+fn a_database_that_hangs_is_not_filled_with_connections() {
+    let (database, spool) = (Database::new(), tempfile::tempdir().unwrap());
+    let patience = Duration::from_millis(100);
+    let node = node(&database, ingest::Settings { patience, ..spooling(spool.path(), 1 << 20) });
+    let build = open_kickstart(&node, "web1");
+    let mut looking = database.connect();
+    while_it_hangs(&database, || {
+        record(&node, build, &[report("get_ks", DONE, 1)]);
+        let mut tried: HashSet<String> = HashSet::new();
+        // Each try has a connection of its own; those before it must have gone.
+        while tried.len() < 5 {
+            let waiting = lines(
+                &mut looking,
+                "SELECT pid::text AS line FROM pg_stat_activity WHERE datname = current_database() \
+                 AND wait_event_type = 'Lock'",
+            );
+            assert!(waiting.len() < 3, "{waiting:?} wait all together");
+            tried.extend(waiting);
+        }
+    });
+    assert!(node.wait_until_back(LONG));
+    assert_complete(&node, build, 1);
+}
+
+#[test]
+fn a_backlog_that_takes_longer_than_the_patience_is_brought_in_in_parts() {
+    let (database, spool) = (Database::new(), tempfile::tempdir().unwrap());
+    let patience = Duration::from_millis(200);
+    let node = node(&database, ingest::Settings { patience, ..spooling(spool.path(), 1 << 20) });
+    let build = open_kickstart(&node, "web1");
+    while_it_hangs(&database, || {
+        for second in 1..=60 {
+            record(&node, build, &[report("packages", INIT, second)]);
+        }
+        each_report(&database, "PERFORM pg_sleep(0.02)");
+    });
+    assert!(node.wait_until_back(LONG));
+    assert_complete(&node, build, 60);
 }

@@ -8,8 +8,8 @@ use milepost_testkit::Database;
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use crate::support::{
-    DONE, FAILED, INIT, assert_complete, at, folded, in_order, load, numbered, open_kickstart, record,
-    report, store,
+    DONE, FAILED, INIT, assert_complete, at, folded, in_order, load, numbered, open, open_kickstart, opening,
+    record, report, store,
 };
 
 /// What a course says apart from when things came.
@@ -84,6 +84,21 @@ fn a_step_that_only_seemed_to_be_of_a_new_attempt_goes_from_there() {
     // The same with the late one in front of all.
     record(&store, build, &[numbered(report("pre", DONE, 5), 0)]);
     assert_eq!(without_floor(load(&store, build).course), without_floor(folded(&store, build)));
+}
+
+#[test]
+fn what_came_before_the_build_was_superseded_counts_before_that() {
+    let database = Database::new();
+    let store = store(&database);
+    let build = open_kickstart(&store, "web1");
+    record(&store, build, &[report("packages", FAILED, 1)]);
+    open(&store, &opening(&store, "web1", 60));
+    // These lay in a spool meanwhile.
+    record(&store, build, &[report("packages", DONE, 2), report("built", DONE, 3)]);
+    assert_complete(&store, build, 3);
+    let course = load(&store, build).course;
+    assert_eq!((course.state, course.closed_at), (State::Installed, Some(at(60))));
+    assert_eq!(without_floor(course), without_floor(folded(&store, build)));
 }
 
 fn reports() -> impl Strategy<Value = Vec<Report>> {

@@ -18,7 +18,7 @@ use super::answer;
 use crate::{
     App,
     body::Body,
-    clock,
+    clock, db,
     problem::{Code, Faults, Problem},
     routes::v2::opening,
 };
@@ -155,7 +155,7 @@ async fn build_under_way(app: &web::Data<App>, facts: HostFacts, now: Time) -> R
             Opened::New(opened) | Opened::Known(opened) => Ok(opened.build.id),
         }
     };
-    Ok(web::block(work).await.map_err(Problem::internal)??)
+    Ok(db::bounded(work).await?)
 }
 
 /// Take an update as a site's own daemon would.

@@ -241,7 +241,7 @@ pub(crate) async fn create_build(
     let expires_at = new.expires_at.unwrap_or_else(|| now + app.settings.token_duration);
     let opening = opening(&registry, new.host, new.workflow, Some(token.hash()), now, expires_at);
     let store = app.store.clone();
-    let opened = web::block(move || store.open(&opening)).await.map_err(Problem::internal)??;
+    let opened = db::bounded(move || store.open(&opening)).await?;
     let (mut response, HostBuild { host, build }) = match opened {
         Opened::New(opened) => (HttpResponse::Created(), opened),
         Opened::Known(opened) => (HttpResponse::Ok(), opened),
@@ -335,6 +335,6 @@ pub(crate) async fn update_build(
             store.read(|connection| build::load_with_host(connection, id, now))
         }
     };
-    let found = web::block(work).await.map_err(Problem::internal)??;
+    let found = db::bounded(work).await?;
     Ok(web::Json(BuildView::of(found.host, &found.build, now)))
 }

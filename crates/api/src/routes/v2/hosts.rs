@@ -88,7 +88,7 @@ async fn look(app: &web::Data<App>, named: &HostRef, now: Time) -> Result<(Seen,
         return Ok(seen);
     }
     let (store, asked) = (app.store.clone(), named.clone());
-    let looked = web::block(move || store.look_at(&asked)).await.map_err(Problem::internal)?;
+    let looked = db::bounded(move || store.look_at(&asked)).await;
     match looked {
         Err(error @ Error::Unavailable(_)) => last_known(named).ok_or_else(|| error.into()),
         answer => Ok((answer?, None)),

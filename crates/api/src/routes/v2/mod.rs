@@ -49,7 +49,7 @@ pub(crate) use builds::opening;
 /// The registry as the database has it: another node may have changed it.
 async fn fresh_registry(app: &web::Data<App>) -> Result<Arc<Registry>, Problem> {
     let store = app.store.clone();
-    Ok(web::block(move || store.refresh_registry()).await.map_err(Problem::internal)??)
+    Ok(db::bounded(move || store.refresh_registry()).await?)
 }
 
 /// Changes the registry, and reads it again so that this node knows at once.
