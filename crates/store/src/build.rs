@@ -82,8 +82,8 @@ impl Store {
             notify::tell_of_hosts(connection, node, &touched.hosts)?;
             Ok((opened, touched))
         })?;
-        memory.forget_builds(&touched.builds);
-        memory.forget_hosts(&touched.hosts.iter().map(|host| host.uuid()).collect::<Vec<_>>());
+        memory.doubt_builds(&touched.builds);
+        memory.doubt_hosts(&touched.hosts.iter().map(|host| host.uuid()).collect::<Vec<_>>());
         if let (Opened::New(new), Some(hash)) = (&opened, opening.credential) {
             memory
                 .learn_credential(hash, Credential { build: new.build.id, expires_at: new.build.expires_at });
@@ -97,7 +97,7 @@ impl Store {
     /// When the build is past that.
     pub fn judge(&self, id: BuildId, verdict: Verdict, now: Time) -> Result<HostBuild> {
         let judged = self.write(|connection| judge(connection, id, verdict, now, self.shared().node))?;
-        self.shared().memory.forget_builds(&[id.uuid()]);
+        self.shared().memory.doubt_builds(&[id.uuid()]);
         Ok(judged)
     }
 }

@@ -1,9 +1,9 @@
 //! What this process remembers of the database: builds as they were last committed, hosts with
 //! what they have under way, and credentials.
 //!
-//! The rule it protects: what is remembered is never older than what was forgotten: whoever reads
-//! the database takes a [`Ticket`] first, and what it brings is kept only if nothing was said of
-//! that build meanwhile.
+//! The rule it protects: what is remembered as sure is never older than what was said of it: whoever
+//! reads the database takes a [`Ticket`] first, and what it brings is kept only if nothing was said
+//! of that build meanwhile. What is doubted is kept for when the database is away, with its age.
 
 use std::{
     num::NonZeroUsize,
@@ -15,7 +15,7 @@ use std::{
 };
 
 use lru::LruCache;
-use milepost_domain::{BuildId, Host, Label, Plan, host::HostRef};
+use milepost_domain::{BuildId, Host, host::HostRef};
 use uuid::Uuid;
 
 use crate::{
@@ -76,29 +76,39 @@ fn place(id: Uuid) -> usize {
     usize::from(id.as_bytes().last().copied().unwrap_or_default()) % SHARDS
 }
 
-/// What of a build never changes: how its host is installed, and what is expected.
-#[derive(Debug, Clone)]
-pub(crate) struct Course {
-    pub(crate) workflow: Label,
-    pub(crate) plan: Arc<Plan>,
+/// Something that was read, and since when it may no longer be so.
+struct Entry<T> {
+    value: Arc<T>,
+    doubted: Option<Instant>,
 }
 
-struct Builds {
-    known: LruCache<Uuid, Arc<Known>>,
-    /// Of these builds and of some that were forgotten.
-    courses: LruCache<Uuid, Course>,
+impl<T> Entry<T> {
+    const fn sure(value: Arc<T>) -> Self {
+        Self { value, doubted: None }
+    }
+
+    fn doubt(&mut self, now: Instant) {
+        self.doubted.get_or_insert(now);
+    }
+
+    fn if_sure(&self) -> Option<Arc<T>> {
+        self.doubted.is_none().then(|| Arc::clone(&self.value))
+    }
 }
 
 struct Shard {
-    builds: Mutex<Builds>,
+    builds: Mutex<LruCache<Uuid, Entry<Known>>>,
     /// How often something was said of a build in here; changed with the builds locked.
     said: AtomicU64,
 }
 
 struct Hosts {
-    known: LruCache<HostRef, Arc<KnownHost>>,
+    known: LruCache<HostRef, Entry<KnownHost>>,
     said: u64,
 }
+
+/// What was last known, and how long ago it may have ceased to be so.
+pub(crate) type LastKnown<T> = (Arc<T>, Duration);
 
 /// What this process remembers.
 pub(crate) struct Memory {
@@ -118,10 +128,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Memory {
     pub(crate) fn new() -> Self {
-        let shard = || {
-            let (known, courses) = (at_least_one(BUILDS / SHARDS), at_least_one(BUILDS / SHARDS));
-            let builds = Builds { known: LruCache::new(known), courses: LruCache::new(courses) };
-            Shard { builds: Mutex::new(builds), said: AtomicU64::new(0) }
+        let shard = || Shard {
+            builds: Mutex::new(LruCache::new(at_least_one(BUILDS / SHARDS))),
+            said: AtomicU64::new(0),
         };
         Self {
             is_sure: AtomicBool::new(false),
@@ -138,7 +147,7 @@ impl Memory {
     }
 
     /// Other nodes are not heard: what is remembered may be old.
-    pub(crate) fn doubt(&self) {
+    pub(crate) fn stop_believing(&self) {
         self.is_sure.store(false, Ordering::Release);
     }
 
@@ -147,15 +156,17 @@ impl Memory {
         *lock(&self.proven) = Instant::now();
     }
 
-    /// How long ago the database last answered.
-    pub(crate) fn proven_for(&self) -> Duration {
-        lock(&self.proven).elapsed()
+    /// How long ago something that is remembered may have ceased to be so: since the database last
+    /// answered, or since it was doubted.
+    fn age<T>(&self, entry: &Entry<T>) -> Duration {
+        let proven = lock(&self.proven).elapsed();
+        entry.doubted.map_or(proven, |doubted| proven.max(doubted.elapsed()))
     }
 
     /// Other nodes are heard from now on.
     pub(crate) fn believe(&self) {
         self.prove();
-        self.forget_all();
+        self.doubt_all();
         self.is_sure.store(true, Ordering::Release);
     }
 
@@ -165,12 +176,13 @@ impl Memory {
 
     /// The build as it was last committed, as far as this process knows.
     pub(crate) fn build(&self, id: Uuid) -> Option<Arc<Known>> {
-        lock(&self.shard(id)?.builds).known.get(&id).cloned()
+        lock(&self.shard(id)?.builds).get(&id)?.if_sure()
     }
 
-    /// What is expected of the build, although the rest of it may be forgotten.
-    pub(crate) fn course(&self, id: Uuid) -> Option<Course> {
-        lock(&self.shard(id)?.builds).courses.get(&id).cloned()
+    /// The build as it was last known, although it may have changed since.
+    pub(crate) fn last_build(&self, id: Uuid) -> Option<LastKnown<Known>> {
+        let mut builds = lock(&self.shard(id)?.builds);
+        builds.get(&id).map(|entry| (Arc::clone(&entry.value), self.age(entry)))
     }
 
     /// To be taken before the database is asked of a build, or told of it.
@@ -189,29 +201,37 @@ impl Memory {
         let id = known.build.id.uuid();
         let Some(shard) = self.shard(id) else { return };
         let mut builds = lock(&shard.builds);
-        let course =
-            || Course { workflow: known.build.workflow.clone(), plan: Arc::clone(&known.build.plan) };
-        builds.courses.get_or_insert(id, course);
-        let is_newer = builds.known.peek(&id).is_none_or(|old| old.version < known.version);
-        if shard.said.load(Ordering::Acquire) == ticket.0 && is_newer {
-            builds.known.put(id, Arc::clone(known));
+        let is_better = builds.peek(&id).is_none_or(|old| {
+            let version = old.value.version;
+            version < known.version || (version == known.version && old.doubted.is_some())
+        });
+        if shard.said.load(Ordering::Acquire) == ticket.0 && is_better {
+            builds.put(id, Entry::sure(Arc::clone(known)));
         }
     }
 
-    /// Somebody else changed these builds.
-    pub(crate) fn forget_builds(&self, ids: &[Uuid]) {
+    /// These builds may have changed: they are read anew.
+    pub(crate) fn doubt_builds(&self, ids: &[Uuid]) {
+        let now = Instant::now();
         for id in ids {
             if let Some(shard) = self.shard(*id) {
                 let mut builds = lock(&shard.builds);
                 shard.said.fetch_add(1, Ordering::AcqRel);
-                builds.known.pop(id);
+                if let Some(entry) = builds.peek_mut(id) {
+                    entry.doubt(now);
+                }
             }
         }
     }
 
     /// The host of that name or id.
     pub(crate) fn host(&self, named: &HostRef) -> Option<Arc<KnownHost>> {
-        lock(&self.hosts).known.get(named).cloned()
+        lock(&self.hosts).known.get(named)?.if_sure()
+    }
+
+    /// The host as it was last known, although it may have changed since.
+    pub(crate) fn last_host(&self, named: &HostRef) -> Option<LastKnown<KnownHost>> {
+        lock(&self.hosts).known.get(named).map(|entry| (Arc::clone(&entry.value), self.age(entry)))
     }
 
     /// To be taken before the database is asked of a host.
@@ -223,35 +243,33 @@ impl Memory {
     pub(crate) fn learn_host(&self, ticket: Ticket, named: HostRef, known: &Arc<KnownHost>) {
         let mut hosts = lock(&self.hosts);
         if hosts.said == ticket.0 {
-            hosts.known.put(named, Arc::clone(known));
+            hosts.known.put(named, Entry::sure(Arc::clone(known)));
         }
     }
 
-    /// Somebody changed these hosts, or what they have under way.
-    pub(crate) fn forget_hosts(&self, ids: &[Uuid]) {
+    /// These hosts, or what they have under way, may have changed: they are read anew.
+    pub(crate) fn doubt_hosts(&self, ids: &[Uuid]) {
+        let now = Instant::now();
         let mut hosts = lock(&self.hosts);
         hosts.said += 1;
-        let named: Vec<HostRef> = hosts
-            .known
-            .iter()
-            .filter(|(_, known)| ids.contains(&known.host.id.uuid()))
-            .map(|(named, _)| named.clone())
-            .collect();
-        for named in named {
-            hosts.known.pop(&named);
+        for (_, entry) in
+            hosts.known.iter_mut().filter(|(_, entry)| ids.contains(&entry.value.host.id.uuid()))
+        {
+            entry.doubt(now);
         }
     }
 
     /// Nothing that is remembered is sure.
-    pub(crate) fn forget_all(&self) {
+    pub(crate) fn doubt_all(&self) {
+        let now = Instant::now();
         for shard in &self.shards {
             let mut builds = lock(&shard.builds);
             shard.said.fetch_add(1, Ordering::AcqRel);
-            builds.known.clear();
+            builds.iter_mut().for_each(|(_, entry)| entry.doubt(now));
         }
         let mut hosts = lock(&self.hosts);
         hosts.said += 1;
-        hosts.known.clear();
+        hosts.known.iter_mut().for_each(|(_, entry)| entry.doubt(now));
     }
 
     /// What the credential of that hash opens. One that was registered never changes.

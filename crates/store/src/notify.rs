@@ -117,7 +117,7 @@ pub(crate) fn listen(url: &str, ours: Node, memory: &Weak<Memory>, stop: &Receiv
             Err(error) => error,
         };
         let Some(known) = memory.upgrade() else { return };
-        known.doubt();
+        known.stop_believing();
         drop(known);
         log::debug!("not hearing of other nodes, reading anew until that is mended: {lost}");
         if stop.recv_timeout(AGAIN_AFTER) != Err(RecvTimeoutError::Timeout) {
@@ -145,9 +145,9 @@ fn attend(url: &str, ours: Node, memory: &Weak<Memory>, stop: &Receiver<()>) -> 
         for word in &words {
             match hear(word, ours) {
                 Heard::Ours => {}
-                Heard::Builds(ids) => memory.forget_builds(&ids),
-                Heard::Hosts(ids) => memory.forget_hosts(&ids),
-                Heard::Unknown => memory.forget_all(),
+                Heard::Builds(ids) => memory.doubt_builds(&ids),
+                Heard::Hosts(ids) => memory.doubt_hosts(&ids),
+                Heard::Unknown => memory.doubt_all(),
             }
         }
         if proven.elapsed() >= PROVE_EVERY {

@@ -60,23 +60,20 @@ impl Store {
     /// What is remembered of a host, if that is sure to be what is. Asks nobody.
     #[must_use]
     pub fn remembered(&self, named: &HostRef) -> Option<Seen> {
-        let is_sure = self.shared().memory.is_sure() && !self.ingest().spooling().is_away();
-        is_sure.then(|| self.last_known(named)).flatten()
-    }
-
-    /// What was last known of a host, however long ago. Asks nobody.
-    #[must_use]
-    pub fn last_known(&self, named: &HostRef) -> Option<Seen> {
         let memory = &self.shared().memory;
-        let host = memory.host(named)?;
+        let is_sure = memory.is_sure() && !self.ingest().spooling().is_away();
+        let host = memory.host(named).filter(|_| is_sure)?;
         let build = memory.build(host.latest?.uuid())?;
         Some(Seen { host, build })
     }
 
-    /// How long ago the database last answered: what is last known is at most that old.
+    /// What was last known of a host, and how long ago it may have ceased to be so. Asks nobody.
     #[must_use]
-    pub fn last_contact(&self) -> Duration {
-        self.shared().memory.proven_for()
+    pub fn last_known(&self, named: &HostRef) -> Option<(Seen, Duration)> {
+        let memory = &self.shared().memory;
+        let (host, host_age) = memory.last_host(named)?;
+        let (build, build_age) = memory.last_build(host.latest?.uuid())?;
+        Some((Seen { host, build }, host_age.max(build_age)))
     }
 
     /// Looks at a host in the database, and remembers it.

@@ -99,7 +99,7 @@ fn while_others_cannot_be_heard_nothing_remembered_is_shown_as_what_is() {
     database.set_open(false);
     until(|| here.remembered(&named("web1")).is_none().then_some(()));
     assert!(matches!(here.look_at(&named("web1")), Err(Error::Unavailable(_))));
-    assert_eq!(steps(&here.last_known(&named("web1")).unwrap()), ["get_ks"], "as it was");
+    assert_eq!(steps(&here.last_known(&named("web1")).unwrap().0), ["get_ks"], "as it was");
     database.set_open(true);
     until(|| {
         let _ = here.look_at(&named("web1"));

@@ -79,8 +79,8 @@ async fn look(app: &web::Data<App>, named: &HostRef, now: Time) -> Result<(Seen,
         return Ok((seen, None));
     }
     let last_known = |named: &HostRef| {
-        let age = chrono::Duration::from_std(app.store.last_contact()).unwrap_or_default();
-        app.store.last_known(named).map(|seen| (seen, Some(now - age)))
+        let (seen, age) = app.store.last_known(named)?;
+        Some((seen, Some(now - chrono::Duration::from_std(age).unwrap_or_default())))
     };
     if app.store.condition().away.is_some()
         && let Some(seen) = last_known(named)
