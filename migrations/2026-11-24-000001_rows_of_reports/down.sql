@@ -1,3 +1,5 @@
+ALTER TABLE step_runs RESET (fillfactor);
+
 ALTER TABLE reports RENAME TO reports_after;
 ALTER TABLE reports_after RENAME CONSTRAINT reports_pkey TO reports_after_pkey;
 ALTER TABLE reports_default RENAME TO reports_after_default;
