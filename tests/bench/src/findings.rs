@@ -1,0 +1,58 @@
+//! Everything that a run has found out.
+
+use crate::{
+    disk, failure::Result, pace::Paced, results::Results, stats::Sorted, usage::Split, world::World,
+    wrk::Outcome,
+};
+
+/// Who used the processors while reports came in, and how long an answer took.
+#[derive(Debug, Clone)]
+pub(crate) struct Work {
+    pub(crate) what: String,
+    pub(crate) splits: Vec<Split>,
+    pub(crate) outcomes: Vec<Outcome>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    pub(crate) results: Results,
+    pub(crate) works: Vec<Work>,
+    /// Write and fdatasync of 8 KiB, in microseconds, a distribution a round.
+    pub(crate) disk: Vec<Sorted>,
+    /// What came of each fixed rate.
+    pub(crate) paced: Vec<(u64, Vec<Paced>)>,
+    /// What a reader has to know besides.
+    pub(crate) notes: Vec<String>,
+}
+
+impl Findings {
+    pub(crate) fn add_work(&mut self, what: &str, split: Split, outcome: Outcome) {
+        if let Some(work) = self.works.iter_mut().find(|work| work.what == what) {
+            work.splits.push(split);
+            work.outcomes.push(outcome);
+        } else {
+            let what = what.to_owned();
+            self.works.push(Work { what, splits: vec![split], outcomes: vec![outcome] });
+        }
+    }
+
+    pub(crate) fn add_paced(&mut self, rate: u64, paced: Paced) {
+        match self.paced.iter_mut().find(|(known, _)| *known == rate) {
+            Some((_, all)) => all.push(paced),
+            None => self.paced.push((rate, vec![paced])),
+        }
+    }
+
+    pub(crate) fn note(&mut self, note: String) {
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+
+    /// Measures the disk, with nobody else at work, and keeps the distribution.
+    pub(crate) fn measure_disk(&mut self, world: &World, seconds: u64) -> Result<Sorted> {
+        let found = disk::fdatasync(&world.place, std::time::Duration::from_secs(seconds))?;
+        self.disk.push(found.clone());
+        Ok(found)
+    }
+}
