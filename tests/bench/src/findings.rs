@@ -13,6 +13,9 @@ pub(crate) struct Work {
     pub(crate) outcomes: Vec<Outcome>,
 }
 
+/// In percent; the kernel's own work for network and disk stays below.
+const STRANGERS: f64 = 25.0;
+
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     pub(crate) results: Results,
@@ -27,6 +30,12 @@ pub(crate) struct Findings {
 
 impl Findings {
     pub(crate) fn add_work(&mut self, what: &str, split: Split, outcome: Outcome) {
+        if split.other > STRANGERS {
+            self.note(format!(
+                "In some runs something else used more than {STRANGERS:.0} % of the processors; measure again when \
+                 the machine is calm."
+            ));
+        }
         if let Some(work) = self.works.iter_mut().find(|work| work.what == what) {
             work.splits.push(split);
             work.outcomes.push(outcome);

@@ -154,8 +154,9 @@ pub(crate) fn ingest(world: &World, subject: Subject, connections: usize) -> Res
     let bytes = subject.bytes(world, stored)?;
     let rate = crate::units::Unit::Rate.show(outcome.rate);
     let (name, seconds) = (subject.name(), world.options.seconds);
+    let on = if let Subject::ServiceOn(name) = subject { format!(" on '{name}'") } else { String::new() };
     world.narrator.say(&format!(
-        "  {name}, {connections} connections for {seconds} s: {rate}, p50 {:.1} ms, p99 {:.0} ms; {stored} stored",
+        "  {name}{on}, {connections} connections for {seconds} s: {rate}, p50 {:.1} ms, p99 {:.0} ms; {stored} stored",
         outcome.p50, outcome.p99
     ));
     Ok(Ingested { outcome, split, memory, bytes })

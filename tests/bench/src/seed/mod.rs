@@ -72,7 +72,8 @@ pub(crate) fn fleet(world: &World) -> Result<()> {
     tell_one(world, FLEET)?;
     let first = world.fleet.hosts.first().map_or("", String::as_str);
     copy::builds(&world.database, FLEET, first, HOSTS_OF_FLEET)?;
-    world.database.execute(FLEET, &format!("{}; VACUUM ANALYZE", copy::CLEAN))?;
+    world.database.execute(FLEET, copy::CLEAN)?;
+    world.database.execute(FLEET, "VACUUM ANALYZE")?;
     ask_for_one(world, FLEET)
 }
 
