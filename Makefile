@@ -39,7 +39,7 @@ test: deps-test fmt-check lint packaging ## Install what the tests need, and run
 	@echo "All checks and tests passed, in $$(($$(date +%s) - $(START))) s."
 
 .PHONY: bench
-bench: bench-build ## Measure the service against its references, 25 minutes, and write docs/benchmarks.md
+bench: bench-build ## Measure the service against its references, 20 minutes, and write docs/benchmarks.md
 	tests/bench/references/flask/install.sh $(TARGET_DIR)/venv-bench
 	$(TARGET_DIR)/release/bench $(ARGS)
 

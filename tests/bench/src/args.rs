@@ -16,7 +16,7 @@ use clap::Parser;
     name = "bench",
     after_help = "\
 Examples:
-  make bench                                   all lines, about 25 minutes; writes docs/benchmarks.md
+  make bench                                   all lines, about 20 minutes; writes docs/benchmarks.md
   make bench-quick                             the most telling lines, under two minutes
   make bench ARGS='--only lone,progress-cached --rounds 5'
   target/release/bench --only growth --reports 1000000
@@ -30,7 +30,7 @@ pub(crate) struct Args {
     /// Only these lines; --list names them
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
-    /// How often each pair of runs is repeated [default: 3]
+    /// How often each pair of runs is repeated [default: 5; with --quick 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: Option<u32>,
     /// How long each run puts load on a server, in seconds [default: 5; with --quick 3]
@@ -62,7 +62,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn rounds(&self) -> u32 {
-        self.rounds.unwrap_or(3)
+        self.rounds.unwrap_or(if self.quick { 3 } else { 5 })
     }
 
     pub(crate) fn seconds(&self) -> u64 {

@@ -12,16 +12,16 @@ use crate::{
     failure::Result,
     findings::Findings,
     machine,
-    stats::{Sorted, median},
-    table::{grouped, quantile_cells, split_cells},
+    stats::Sorted,
+    table::{grouped, quantile_cells},
     units::Unit,
-    usage::Split,
     world::World,
 };
 
 /// Where the document is.
 pub(crate) fn path() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/benchmarks.md")
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new("."));
+    root.join("docs/benchmarks.md")
 }
 
 fn row(cells: &[impl AsRef<str>]) -> String {
@@ -122,18 +122,11 @@ fn works(text: &mut String, findings: &Findings) {
     if findings.works.is_empty() {
         return;
     }
-    *text += "\n## Who used the processors\n\nShares of all cores while reports came in at full load, medians of the rounds. *idle* includes waiting for the disk.\n\n";
-    *text += &head(&["what", "server", "PostgreSQL", "load", "idle", "other", "rate", "p50"], 1);
+    *text += "\n## Who used the processors\n\nShares of all cores while reports came in at full load, medians of the rounds; *rate* is the median of the rounds and *best* the most. *idle* includes waiting for the disk.\n\n";
+    *text += &head(&["what", "server", "PostgreSQL", "load", "idle", "other", "rate", "best", "p50"], 1);
     for work in &findings.works {
-        let of = |part: fn(&crate::wrk::Outcome) -> f64| {
-            median(&work.outcomes.iter().map(part).collect::<Vec<_>>())
-        };
-        let cells = split_cells(&work.what, Split::median(&work.splits));
-        let more = [
-            Unit::Rate.show(of(|outcome| outcome.rate)),
-            Unit::Micros.show(of(|outcome| outcome.p50) * 1000.0),
-        ];
-        *text += &row(&cells.into_iter().chain(more).collect::<Vec<_>>());
+        let cells = work.cells().into_iter().chain([Unit::Micros.show(work.p50())]);
+        *text += &row(&cells.collect::<Vec<_>>());
     }
 }
 

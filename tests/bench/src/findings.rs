@@ -1,7 +1,14 @@
 //! Everything that a run has found out.
 
 use crate::{
-    disk, failure::Result, pace::Paced, results::Results, stats::Sorted, usage::Split, world::World,
+    disk,
+    failure::Result,
+    pace::Paced,
+    results::Results,
+    stats::{Sorted, median, most},
+    units::Unit,
+    usage::{Meter, Split},
+    world::World,
     wrk::Outcome,
 };
 
@@ -11,6 +18,34 @@ pub(crate) struct Work {
     pub(crate) what: String,
     pub(crate) splits: Vec<Split>,
     pub(crate) outcomes: Vec<Outcome>,
+}
+
+impl Work {
+    fn all(&self, part: fn(&Outcome) -> f64) -> Vec<f64> {
+        self.outcomes.iter().map(part).collect()
+    }
+
+    /// The shares of the processors, and the rate: its median and its best; as cells.
+    pub(crate) fn cells(&self) -> [String; 8] {
+        let split = Split::median(&self.splits);
+        let show = |share: f64| format!("{share:.0} %");
+        let rates = self.all(|outcome| outcome.rate);
+        [
+            self.what.clone(),
+            show(split.server),
+            show(split.postgres),
+            show(split.load),
+            show(split.idle),
+            show(split.other),
+            Unit::Rate.show(median(&rates)),
+            Unit::Rate.show(most(&rates)),
+        ]
+    }
+
+    /// In microseconds, the median of the rounds.
+    pub(crate) fn p50(&self) -> f64 {
+        median(&self.all(|outcome| outcome.p50)) * 1000.0
+    }
 }
 
 /// In percent; the kernel's own work for network and disk stays below.
@@ -30,18 +65,22 @@ pub(crate) struct Findings {
 
 impl Findings {
     pub(crate) fn add_work(&mut self, what: &str, split: Split, outcome: Outcome) {
-        if split.other > STRANGERS {
-            self.note(format!(
-                "In some runs something else used more than {STRANGERS:.0} % of the processors; measure again when \
-                 the machine is calm."
-            ));
-        }
+        self.look_for_strangers(split);
         if let Some(work) = self.works.iter_mut().find(|work| work.what == what) {
             work.splits.push(split);
             work.outcomes.push(outcome);
         } else {
             let what = what.to_owned();
             self.works.push(Work { what, splits: vec![split], outcomes: vec![outcome] });
+        }
+    }
+
+    fn look_for_strangers(&mut self, split: Split) {
+        if split.other > STRANGERS {
+            self.note(format!(
+                "In some runs something else used more than {STRANGERS:.0} % of the processors; measure again when \
+                 the machine is calm."
+            ));
         }
     }
 
@@ -60,7 +99,9 @@ impl Findings {
 
     /// Measures the disk, with nobody else at work, and keeps the distribution.
     pub(crate) fn measure_disk(&mut self, world: &World, seconds: u64) -> Result<Sorted> {
+        let meter = Meter::start(None, None);
         let found = disk::fdatasync(&world.place, std::time::Duration::from_secs(seconds))?;
+        self.look_for_strangers(meter.stop());
         self.disk.push(found.clone());
         Ok(found)
     }

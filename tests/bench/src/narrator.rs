@@ -12,11 +12,12 @@ pub(crate) struct Narrator {
     plan: Mutex<Option<Plan>>,
 }
 
-/// Seconds of work: all that is thought to be due, and what is behind us.
+/// Seconds of work: all that is thought to be due, what of it is behind us, and how long that took.
 struct Plan {
     begun: Instant,
     all: f64,
     passed: f64,
+    took: f64,
 }
 
 impl Narrator {
@@ -30,13 +31,14 @@ impl Narrator {
 
     /// How long all that follows is thought to take.
     pub(crate) fn expect(&self, seconds: f64) {
-        *self.plan() = Some(Plan { begun: Instant::now(), all: seconds, passed: 0.0 });
+        *self.plan() = Some(Plan { begun: Instant::now(), all: seconds, passed: 0.0, took: 0.0 });
     }
 
     /// A part of the plan is done.
     pub(crate) fn pass(&self, seconds: f64) {
         if let Some(plan) = self.plan().as_mut() {
             plan.passed += seconds;
+            plan.took = plan.begun.elapsed().as_secs_f64();
         }
     }
 
@@ -44,8 +46,9 @@ impl Narrator {
     fn left(&self) -> Option<f64> {
         let guard = self.plan();
         let plan = guard.as_ref()?;
-        let pace = if plan.passed > 20.0 { plan.begun.elapsed().as_secs_f64() / plan.passed } else { 1.0 };
-        Some((plan.all - plan.passed) * pace)
+        let pace = if plan.passed > 20.0 { plan.took / plan.passed } else { 1.0 };
+        let since = plan.begun.elapsed().as_secs_f64() - plan.took;
+        Some(((plan.all - plan.passed) * pace - since).max(0.0))
     }
 
     pub(crate) fn say(&self, what: &str) {

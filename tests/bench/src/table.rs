@@ -7,7 +7,6 @@ use crate::{
     results::{Results, Row},
     stats::{Sorted, median},
     units::Unit,
-    usage::Split,
 };
 
 const HEAD: [&str; 9] = ["", "ours", "theirs", "least", "median", "most", "goal", "heroic", "reached"];
@@ -33,19 +32,6 @@ fn line(cells: &[impl AsRef<str>], widths: &[usize]) -> String {
         let _ = if at == 0 { write!(text, "{cell:<width$}") } else { write!(text, " {cell:>width$}") };
     }
     text.trim_end().to_owned() + "\n"
-}
-
-/// How each phase used the processors, as cells: what, server, postgres, load, idle, other.
-pub(crate) fn split_cells(what: &str, split: Split) -> [String; 6] {
-    let show = |share: f64| format!("{share:.0} %");
-    [
-        what.to_owned(),
-        show(split.server),
-        show(split.postgres),
-        show(split.load),
-        show(split.idle),
-        show(split.other),
-    ]
 }
 
 /// A distribution in microseconds as cells: p50, p90, p99, p99.9, max.
@@ -87,11 +73,14 @@ pub(crate) fn text(findings: &Findings) -> String {
         text += &line(&cells, &widths);
     }
     if !findings.works.is_empty() {
-        let widths = [40, 9, 9, 9, 9, 9];
+        let widths = [34, 7, 9, 6, 6, 6, 9, 9];
         text += "\n";
-        text += &line(&["processors", "server", "postgres", "load", "idle", "other"], &widths);
+        text +=
+            &line(&["processors", "server", "postgres", "load", "idle", "other", "rate", "best"], &widths);
         for work in &findings.works {
-            text += &line(&split_cells(&format!("  {}", work.what), Split::median(&work.splits)), &widths);
+            let [what, cells @ ..] = work.cells();
+            let cells: Vec<String> = std::iter::once(format!("  {what}")).chain(cells).collect();
+            text += &line(&cells, &widths);
         }
     }
     for note in &findings.notes {

@@ -16,6 +16,7 @@ pub(crate) enum Unit {
 impl Unit {
     pub(crate) fn show(self, value: f64) -> String {
         match self {
+            _ if value.is_nan() => "-".to_owned(),
             Self::Rate if value >= 9999.5 => format!("{:.1}k/s", value / 1000.0),
             Self::Rate => format!("{value:.0}/s"),
             Self::Micros => micros(value),

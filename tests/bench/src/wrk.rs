@@ -26,7 +26,7 @@ pub(crate) struct Outcome {
     pub(crate) answered: u64,
     /// Answers a second.
     pub(crate) rate: f64,
-    /// In milliseconds.
+    /// In milliseconds; not a number where it is not known.
     pub(crate) p50: f64,
     /// In milliseconds; at saturation, and with wrk's correction.
     pub(crate) p99: f64,

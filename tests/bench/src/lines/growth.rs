@@ -56,7 +56,7 @@ fn round(world: &mut World, round: u32, findings: &mut Findings) -> Result<()> {
         |world| ingest(world, Subject::ServiceOn(NONE), 64),
     )?;
     findings.results.add(INGEST, many.outcome.rate, Some(none.outcome.rate));
-    findings.add_work("service, 64 connections, many stored", many.split, many.outcome);
+    findings.add_work("service, 64 connections, many", many.split, many.outcome);
     let read = |name: &'static str| {
         move |world: &World| {
             let outcome = never_asked(world, name)?;

@@ -14,7 +14,6 @@ use crate::{
     findings::Findings,
     process,
     results::{Judged, Spec},
-    stats::number,
     subject::{Subject, ingest},
     units::Unit,
     usage::Meter,
@@ -88,9 +87,8 @@ fn pgbench(world: &World, findings: &mut Findings, clients: usize) -> Result<f64
     let answered: u64 = done.context("pgbench said no transactions")?;
     let stored = world.database.number(RUN, COUNT)?;
     Subject::Naive.check_stored(stored, answered, clients)?;
-    let p50 = number(u64::try_from(clients)?) * 1000.0 / rate;
     world.narrator.say(&format!("  pgbench, {clients} clients: {}", Unit::Rate.show(rate)));
-    let outcome = Outcome { answered, rate, p50, p99: f64::NAN };
+    let outcome = Outcome { answered, rate, p50: f64::NAN, p99: f64::NAN };
     findings.add_work(&format!("pgbench, {clients} clients"), split, outcome);
     Ok(rate)
 }

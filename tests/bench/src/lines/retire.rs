@@ -1,4 +1,7 @@
 //! What it takes to get rid of the oldest day.
+//!
+//! The rule it protects: the day is dropped by SQL here, as a partition that was attached when the
+//! reports were made up (`src/seed/copy.rs`); once `milepost prune` does it, that is to be called.
 
 use std::time::Instant;
 

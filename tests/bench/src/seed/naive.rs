@@ -15,7 +15,7 @@ pub(crate) fn reports(database: &Database, count: u64) -> Result<()> {
         let (first, last) = (count * day / days, count * (day + 1) / days);
         let sql = format!(
             "INSERT INTO reports (build_id, label, status, percentage, message, logs, received_at)
-             SELECT naive_build(n / 100 % 1000 + 1), 'packages', NULL, n % 100, NULL,
+             SELECT naive_build(n / 100 + 1), 'packages', NULL, n % 100, NULL,
                  '2026-11-24T10:11:12.131Z_anaconda_dnf_Installing_kernel-core-5.14.0-427.13.1.el9_4.x86_64_412_of_893',
                  date_trunc('day', now(), 'UTC') - interval '{days} days' + n * (interval '{days} days' / {count})
              FROM generate_series({first}, {last} - 1) n"
