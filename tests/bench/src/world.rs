@@ -104,7 +104,7 @@ impl World {
         self.wanted.contains(&line)
     }
 
-    fn data_dir(&self) -> PathBuf {
+    pub(crate) fn data_dir(&self) -> PathBuf {
         self.place.join("service")
     }
 

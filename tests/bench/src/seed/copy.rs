@@ -122,7 +122,8 @@ pub(crate) fn builds(database: &Database, name: &str, host: &str, count: u64) ->
 
 /// Makes a partition a day, where tables are partitioned by build and the service has none for it.
 ///
-/// Those of the service itself are for the days to come; these are for the days that are made up.
+/// The service makes those of the days to come; these are for the days that are made up, with the same
+/// names and bounds, so that it takes them for its own.
 pub(crate) fn partitions(database: &Database, name: &str) -> Result<()> {
     for table in ["reports", "report_logs"] {
         let sql = format!(
@@ -130,12 +131,12 @@ pub(crate) fn partitions(database: &Database, name: &str) -> Result<()> {
              BEGIN
                  FOR n IN 0 .. {DAYS} - 1 LOOP
                      BEGIN
-                         EXECUTE format('CREATE TABLE {table}_seeded_%s PARTITION OF {table} FOR VALUES FROM (%L) TO (%L)',
+                         EXECUTE format('CREATE TABLE {table}_%s PARTITION OF {table} FOR VALUES FROM (%L) TO (%L)',
                              to_char(seed.day(n) AT TIME ZONE 'UTC', 'YYYYMMDD'), seed.floor(seed.day(n)),
                              seed.floor(seed.day(n + 1)));
                      EXCEPTION
                          -- It is no partitioned table, or there is a partition for that day.
-                         WHEN wrong_object_type OR invalid_object_definition OR check_violation THEN NULL;
+                         WHEN wrong_object_type OR duplicate_table OR invalid_object_definition THEN NULL;
                      END;
                  END LOOP;
              END $$"
