@@ -19,6 +19,7 @@ mod progress;
 mod registry;
 mod reports;
 mod search;
+mod status;
 mod support;
 mod update;
 mod validation;

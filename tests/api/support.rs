@@ -5,10 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use milepost_api::Settings;
 use milepost_domain::{BuildId, HostFacts, Id, Label, Report, ReportId, Status};
-use milepost_store::{
-    PoolSettings, Store,
-    build::{self, Opening},
-};
+use milepost_store::{Store, build::Opening};
 use milepost_testkit::{Answer, Options, Server};
 use serde_json::{Value, json};
 
@@ -141,8 +138,12 @@ pub(crate) fn server_time(server: &Server) -> DateTime<Utc> {
 }
 
 fn store(server: &Server) -> Store {
-    Store::connect(&server.database.url, &PoolSettings::default(), milepost_domain::registry::Mode::Strict)
-        .unwrap()
+    Store::connect(
+        &server.database.url,
+        &milepost_store::Settings::default(),
+        milepost_domain::registry::Mode::Strict,
+    )
+    .unwrap()
 }
 
 /// Opens a kickstart build of a new host as it would have been opened at `at`.
@@ -161,7 +162,7 @@ pub(crate) fn open_at(server: &Server, host: &str, at: DateTime<Utc>) -> BuildId
         build_id: id,
         host_id: Id::at(at, [8; 10]),
     };
-    let _ = store.write(|connection| build::open(connection, &opening)).unwrap();
+    let _ = store.open(&opening).unwrap();
     id
 }
 
@@ -170,6 +171,6 @@ pub(crate) fn report_at(server: &Server, build: BuildId, label: &str, status: St
     let id = ReportId::from_word(&format!("{label} {status} {at}"));
     let mut report = Report::simple(id, label.parse().unwrap(), at);
     report.status = Some(status);
-    let receipts = store(server).record(build, &[report], None, at).unwrap();
+    let receipts = store(server).record(build, &[report], None).unwrap();
     assert_eq!(receipts, [milepost_store::ingest::Receipt::Recorded]);
 }

@@ -17,7 +17,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("milepost-client", &[]),
     ("milepost-cluster", &[]),
     ("milepost-domain", &[]),
-    ("milepost-store", &["milepost-domain"]),
+    ("milepost-spool", &[]),
+    ("milepost-store", &["milepost-domain", "milepost-spool"]),
     ("milepost-testkit", &["milepost-api", "milepost-cluster", "milepost-domain", "milepost-store"]),
     (TESTS, &[]),
 ];

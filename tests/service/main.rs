@@ -9,6 +9,7 @@ mod access;
 mod database;
 mod lifecycle;
 mod place;
+mod prune;
 mod recovery;
 mod refusals;
 mod secrecy;

@@ -17,9 +17,10 @@ fn setting(printed: &str, name: &str) -> (String, String) {
 #[test]
 fn each_setting_is_printed_with_where_it_came_from() {
     let place = Place::new();
-    place.configure("[server]\nlisten = \"127.0.0.1:1\"\nlog = \"warn\"\n[tokens]\nbuild_minutes = 5\n");
+    place.configure("[server]\nlisten = \"127.0.0.1:1\"\nlog = \"warn\"\n[tokens]\nbuild_minutes = 5\n[retention]\nreports_days = 7\n");
     let mut command = place.milepost(["serve", "--print-config", "--listen", "127.0.0.1:3"]);
     command.env("MILEPOST_LISTEN", "127.0.0.1:2").env("MILEPOST_LOG", "error");
+    command.env("MILEPOST_RETENTION_BUILDS_DAYS", "0");
     let printed = Said::by(&mut command).success();
 
     let given = "command line or environment";
@@ -30,6 +31,8 @@ fn each_setting_is_printed_with_where_it_came_from() {
         ("data_dir", &format!("{:?}", place.data_text()), given),
         ("build_minutes", "5", &file),
         ("registry", "\"strict\"", "default"),
+        ("reports_days", "7", &file),
+        ("builds_days", "0", given),
         ("connections", "10", "default"),
     ] {
         assert_eq!(setting(&printed, name), (value.to_owned(), origin.to_owned()), "{name}");

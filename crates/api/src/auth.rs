@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    App, clock, db,
+    App, clock,
     problem::{Code, Problem},
 };
 
@@ -279,8 +279,13 @@ pub(crate) async fn build_of(
     };
     let unknown = || Problem::new(Code::Unauthenticated, "this token opens no build");
     let hash = BuildToken::from_str(token).map_err(|_| unknown())?.hash();
-    let found = db::read(app, move |connection| milepost_store::credential::find(connection, hash)).await?;
-    let credential = found.ok_or_else(unknown)?;
+    let credential = if let Some(credential) = app.store.remembered_credential(hash) {
+        credential
+    } else {
+        let store = app.store.clone();
+        let found = web::block(move || store.credential(hash)).await.map_err(Problem::internal)??;
+        found.ok_or_else(unknown)?
+    };
     if credential.expires_at <= now && expiry == Expiry::Holds {
         let detail = format!(
             "this build's token ran out at {}; open a new build",

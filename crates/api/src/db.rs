@@ -10,7 +10,7 @@ use crate::{App, problem::Problem};
 
 pub(crate) async fn read<T: Send + 'static>(
     app: &web::Data<App>,
-    work: impl FnOnce(&mut PgConnection) -> milepost_store::Result<T> + Send + 'static,
+    work: impl FnMut(&mut PgConnection) -> milepost_store::Result<T> + Send + 'static,
 ) -> Result<T, Problem> {
     let store = app.store.clone();
     web::block(move || store.read(work)).await.map_err(Problem::internal)?.map_err(Problem::from)

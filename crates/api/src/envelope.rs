@@ -53,8 +53,11 @@ pub(crate) async fn envelope<B: MessageBody + 'static>(
         response.headers_mut().insert(REQUEST_ID, value);
     }
     let request = response.request();
-    log::info!(
+    // What went well is of interest to whoever looks for it: a hall that is powered on says a lot.
+    let level = if response.status().as_u16() < 400 { log::Level::Debug } else { log::Level::Info };
+    log::log!(
         target: "milepost::access",
+        level,
         "{} {} {} {:.1} ms {id}",
         request.method(),
         request.match_pattern().unwrap_or_else(|| "(no such path)".to_owned()),

@@ -79,7 +79,7 @@ code_table! {
         "The registry is strict and does not know the label. The detail names the nearest known ones.";
     Internal = INTERNAL_SERVER_ERROR, "internal", "Something went wrong here",
         "A fault of the service. Its log has the details under the request id that `instance` names.";
-    Unavailable = SERVICE_UNAVAILABLE, "unavailable", "The database cannot be reached",
+    Unavailable = SERVICE_UNAVAILABLE, "unavailable", "The database cannot be reached, or more came than can be written",
         "Try again later. Installers get `internal` instead, because some of them repeat a 503 for ever.";
 }
 
@@ -257,7 +257,8 @@ impl From<milepost_store::Error> for Problem {
                 let detail = "the database cannot be reached; try again later";
                 return Self { internal: Some(error.to_string()), ..Self::new(Code::Unavailable, detail) };
             }
-            Error::Interrupted(_) | Error::Database(_) => return Self::internal(error),
+            Error::Busy => Code::Unavailable,
+            Error::Interrupted(_) | Error::Database(_) | Error::Spool(_) => return Self::internal(error),
         };
         Self::new(code, error)
     }

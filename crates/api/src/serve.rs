@@ -12,7 +12,7 @@ use std::{
 use actix_web::{App as ActixApp, HttpRequest, HttpServer, dev::Server, middleware, web};
 use ipnet::IpNet;
 use milepost_domain::Time;
-use milepost_store::Store;
+use milepost_store::{Store, retention::Policy};
 use utoipa_actix_web::AppExt as _;
 
 use crate::{
@@ -37,6 +37,8 @@ pub struct Settings {
     pub api_update: Vec<IpNet>,
     /// How many threads serve; `None`: one a core.
     pub workers: Option<usize>,
+    /// How long things are kept; it is shown here, and somebody else sees to it.
+    pub retention: Policy,
 }
 
 impl Default for Settings {
@@ -47,6 +49,7 @@ impl Default for Settings {
             token_duration: chrono::Duration::minutes(360),
             api_update: Vec::new(),
             workers: None,
+            retention: Policy::default(),
         }
     }
 }

@@ -8,7 +8,7 @@ use milepost_domain::{
     Build, Host, Percent, Progress, State, Status, Time,
     progress::{Signal, StepProgress},
 };
-use milepost_store::{build::HostBuild, list::HostWithBuild, report::StoredReport};
+use milepost_store::{Seen, build::HostBuild, list::HostWithBuild, report::StoredReport};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -234,14 +234,18 @@ pub(crate) struct HostProgress {
     /// When the last report came.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_report_at: Option<DateTime<Utc>>,
+    /// The database cannot be reached, and this is what was known then; absent while it can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<DateTime<Utc>>,
 }
 
 impl HostProgress {
-    pub(crate) fn of(host: Host, build: &Build, now: Time) -> Self {
+    pub(crate) fn of(seen: &Seen, as_of: Option<Time>, now: Time) -> Self {
+        let (host, build) = (seen.host(), &*seen.build(now));
         let progress = Progress::of(build, now);
         Self {
             host: host.clone().into(),
-            build: BuildView::with(host, build, &progress),
+            build: BuildView::with(host.clone(), build, &progress),
             state: progress.state,
             percent: progress.percent,
             current_step: progress.current_step,
@@ -251,6 +255,7 @@ impl HostProgress {
             elapsed_seconds: progress.elapsed_seconds,
             last_message: build.course.last_message.as_ref().map(ToString::to_string),
             last_report_at: build.course.last_report_at,
+            as_of,
         }
     }
 }

@@ -7,7 +7,10 @@ use ipnet::IpNet;
 use milepost_api::Scope;
 use milepost_domain::registry::Mode;
 
-use crate::{remote::RemoteArgs, status::StatusArgs, steps::StepsArgs, workflows::WorkflowsArgs};
+use crate::{
+    config::StoreArgs, output::OutputArgs, remote::RemoteArgs, status::StatusArgs, steps::StepsArgs,
+    workflows::WorkflowsArgs,
+};
 
 /// Shows how the installation of every host is going.
 #[derive(Debug, Parser)]
@@ -59,6 +62,14 @@ Examples:
     Token(TokenCommand),
     /// Bring the database to this version, and say what was done
     Migrate(MigrateArgs),
+    /// Remove what is older than the settings say, now
+    #[command(after_help = "\
+Examples:
+  milepost prune --dry-run                        what would go, and how large it is
+  milepost prune --retention-reports-days 7       what is older than a week, this once
+
+The service does this each hour by itself. It may go on meanwhile.")]
+    Prune(PruneArgs),
     /// Print the OpenAPI document
     Openapi,
 }
@@ -96,21 +107,33 @@ pub(crate) struct ServeArgs {
     /// PostgreSQL of the site's own [default: an embedded one in the data directory]
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub(crate) database_url: Option<String>,
-    /// Connections to the database, at most [default: 10]
-    #[arg(long, env = "MILEPOST_DATABASE_CONNECTIONS", value_name = "N")]
-    pub(crate) database_connections: Option<u32>,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
     /// How long a build's token is valid, in minutes [default: 360]
     #[arg(long, env = "MILEPOST_TOKEN_MINUTES", value_name = "MINUTES")]
     pub(crate) token_minutes: Option<u32>,
     /// Networks that may use /api/update, which carries no credential [default: none]
     #[arg(long, env = "MILEPOST_COMPAT_API_UPDATE", value_name = "CIDR", value_delimiter = ',')]
     pub(crate) compat_api_update: Option<Vec<IpNet>>,
+    #[command(flatten)]
+    pub(crate) retention: RetentionArgs,
     /// What is logged: error, warn, info, debug, or a filter such as milepost=debug [default: info]
     #[arg(long, env = "MILEPOST_LOG", value_name = "FILTER")]
     pub(crate) log: Option<String>,
     /// Print each setting and where it came from, and do nothing else
     #[arg(long)]
     pub(crate) print_config: bool,
+}
+
+/// How long things are kept.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub(crate) struct RetentionArgs {
+    /// Days that reports and logs are kept after their build was opened; 0: for ever [default: 31]
+    #[arg(long, env = "MILEPOST_RETENTION_REPORTS_DAYS", value_name = "DAYS")]
+    pub(crate) retention_reports_days: Option<u32>,
+    /// Days that builds and their steps are kept after they ended; 0: for ever [default: 400]
+    #[arg(long, env = "MILEPOST_RETENTION_BUILDS_DAYS", value_name = "DAYS")]
+    pub(crate) retention_builds_days: Option<u32>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -142,6 +165,22 @@ pub(crate) struct MigrateArgs {
     /// Only say what would be done
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PruneArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// PostgreSQL of the site's own [default: the embedded one in the data directory]
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub(crate) database_url: Option<String>,
+    #[command(flatten)]
+    pub(crate) retention: RetentionArgs,
+    /// Only say what would go
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 /// How long a token is valid; `None`: for ever.

@@ -3,6 +3,8 @@
 //! The rule it protects: each setting is named once here, knows where it came from, and a key in
 //! the file that is none is an error; secrets are never printed.
 
+mod store;
+
 use std::{
     env, fmt,
     net::IpAddr,
@@ -12,11 +14,13 @@ use std::{
 use ipnet::IpNet;
 use milepost_api::{Secret, Settings};
 use milepost_domain::registry::Mode;
-use milepost_store::PoolSettings;
+use milepost_store::retention::Policy;
 use serde::Deserialize;
 
+pub(crate) use self::store::StoreArgs;
+use self::store::{DatabaseSection, IngestSection, SpoolSection};
 use crate::{
-    args::{Place, ServeArgs},
+    args::{Place, PruneArgs, RetentionArgs, ServeArgs},
     failure::Failure,
 };
 
@@ -45,8 +49,11 @@ impl fmt::Display for Origin {
 struct File {
     server: ServerSection,
     database: DatabaseSection,
+    ingest: IngestSection,
+    spool: SpoolSection,
     tokens: TokensSection,
     compat: CompatSection,
+    retention: RetentionSection,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -57,13 +64,6 @@ struct ServerSection {
     workers: Option<usize>,
     registry: Option<Mode>,
     log: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct DatabaseSection {
-    url: Option<String>,
-    connections: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -79,6 +79,13 @@ struct CompatSection {
     api_update: Option<Vec<IpNet>>,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RetentionSection {
+    reports_days: Option<u32>,
+    builds_days: Option<u32>,
+}
+
 /// Every setting of the service.
 #[derive(Debug)]
 pub(crate) struct Config {
@@ -87,7 +94,7 @@ pub(crate) struct Config {
     pub(crate) log: String,
     /// The site's own PostgreSQL; `None`: the embedded one.
     pub(crate) database_url: Option<String>,
-    pub(crate) pool: PoolSettings,
+    pub(crate) store: milepost_store::Settings,
     pub(crate) registry: Mode,
     pub(crate) secret_file: PathBuf,
     pub(crate) settings: Settings,
@@ -135,6 +142,26 @@ impl Picker {
         }
         default
     }
+}
+
+fn retention(from: &mut Picker, args: RetentionArgs, file: &RetentionSection) -> Result<Policy, Failure> {
+    let mut days = |key, argument, file, default: Option<u32>| {
+        let days = from.or(key, argument, file, default.unwrap_or(0), ToString::to_string);
+        // 0 is for ever.
+        Some(days).filter(|days| *days > 0)
+    };
+    let default = Policy::default();
+    let (reports, builds) = (args.retention_reports_days, args.retention_builds_days);
+    let reports_days = days("retention.reports_days", reports, file.reports_days, default.reports_days);
+    let builds_days = days("retention.builds_days", builds, file.builds_days, default.builds_days);
+    // Reports without their build could not be found any more.
+    if builds_days.is_some_and(|builds| reports_days.is_none_or(|reports| reports > builds)) {
+        return Err(Failure::usage(
+            "retention.reports_days must not exceed retention.builds_days: reports are of no use without their \
+             build (0 keeps for ever; then set both to 0)",
+        ));
+    }
+    Ok(Policy { reports_days, builds_days })
 }
 
 fn quoted(value: &impl ToString) -> String {
@@ -195,15 +222,10 @@ impl Config {
         let registry = from.or("server.registry", args.registry, server.registry, Mode::Strict, quoted);
         let log = from.or("server.log", args.log, server.log, "info".to_owned(), quoted);
         let database = file.database;
-        let database_url =
-            from.pick("database.url", args.database_url, database.url, |url| quoted(&without_password(url)));
-        let connections = from.or(
-            "database.connections",
-            args.database_connections,
-            database.connections,
-            10,
-            ToString::to_string,
-        );
+        let database_url = from.pick("database.url", args.database_url, database.url.clone(), |url| {
+            quoted(&without_password(url))
+        });
+        let store = from.store(args.store, &database, &file.ingest, file.spool, &data_dir);
         let tokens = file.tokens;
         let secret_file = from.or(
             "tokens.secret_file",
@@ -229,10 +251,9 @@ impl Config {
                 format!("[{}]", networks.join(", "))
             },
         );
-        if workers == Some(0) || connections == 0 || minutes == 0 {
-            return Err(Failure::usage(
-                "server.workers, database.connections and tokens.build_minutes must be at least 1",
-            ));
+        let retention = retention(&mut from, args.retention, &file.retention)?;
+        if workers == Some(0) || minutes == 0 {
+            return Err(Failure::usage("server.workers and tokens.build_minutes must be at least 1"));
         }
         let public_url = public_url.map(|url| url.trim_end_matches('/').to_owned());
         if public_url.as_ref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://"))
@@ -244,7 +265,7 @@ impl Config {
             listen,
             log,
             database_url,
-            pool: PoolSettings { connections, ..PoolSettings::default() },
+            store,
             registry,
             secret_file,
             settings: Settings {
@@ -252,6 +273,7 @@ impl Config {
                 token_duration: chrono::Duration::minutes(minutes.into()),
                 api_update,
                 workers,
+                retention,
             },
             printed: from.printed,
         })
@@ -278,6 +300,28 @@ impl Config {
             let _ = writeln!(text, "{line:<50} # {origin}");
         }
         text
+    }
+}
+
+/// What [`prune`](crate::prune) goes by: the same settings as the service.
+#[derive(Debug)]
+pub(crate) struct PruneConfig {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) database_url: Option<String>,
+    pub(crate) retention: Policy,
+}
+
+impl PruneConfig {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// As [`Config::read`].
+    pub(crate) fn read(args: &PruneArgs) -> Result<Self, Failure> {
+        let data_dir = data_dir(&args.place)?;
+        let (path, file) = read_file(&args.place, &data_dir)?;
+        let mut from = Picker { file: path, printed: Vec::new() };
+        let retention = retention(&mut from, args.retention, &file.retention)?;
+        Ok(Self { data_dir, database_url: args.database_url.clone().or(file.database.url), retention })
     }
 }
 

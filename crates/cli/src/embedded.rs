@@ -35,7 +35,7 @@ impl Embedded {
     /// # Errors
     /// When it cannot be started; the message says what to do.
     pub(crate) fn start(data_dir: &Path) -> Result<Self, Failure> {
-        let config = Config::new(data_dir.join("postgres"), Durability::Durable);
+        let config = config(data_dir);
         let cluster = Cluster::start(&config)?;
         cluster.ensure_database(DATABASE)?;
         let (url, is_fresh) = (cluster.url(DATABASE), cluster.started_how() == Started::Fresh);
@@ -44,6 +44,19 @@ impl Embedded {
             .name("postgres".to_owned())
             .spawn(move || keep(&config, cluster, &stopped))?;
         Ok(Self { url, is_fresh, stop, keeper })
+    }
+
+    /// Where the PostgreSQL of the data directory listens, when a service runs there.
+    ///
+    /// # Errors
+    /// When that cannot be told; the message says what to do.
+    pub(crate) fn url_of_running(data_dir: &Path) -> Result<Option<String>, Failure> {
+        Ok(Cluster::url_of_running(&config(data_dir), DATABASE)?)
+    }
+
+    /// Whether there is one to start, rather than one to make.
+    pub(crate) fn is_in(data_dir: &Path) -> bool {
+        config(data_dir).data_dir.join("PG_VERSION").exists()
     }
 
     /// Stops it and waits until it is gone.
@@ -56,6 +69,10 @@ impl Embedded {
             self.keeper.join().map_err(|_| Failure::usage("the keeper of the embedded database panicked"))?;
         Ok(stopped?)
     }
+}
+
+fn config(data_dir: &Path) -> Config {
+    Config::new(data_dir.join("postgres"), Durability::Durable)
 }
 
 /// Looks after the server until the sender is gone, then stops it.

@@ -7,7 +7,9 @@ mod args;
 mod config;
 mod embedded;
 mod failure;
+mod housekeeping;
 mod output;
+mod prune;
 mod remote;
 mod serve;
 mod status;
@@ -70,6 +72,10 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             say(&format!("{token}\n"))?;
         }
         Command::Migrate(args) => run_migrate(&args)?,
+        Command::Prune(args) => {
+            let now = milepost_api::now();
+            on_screen(args.output, |console| prune::run(&args, now, console))?;
+        }
         Command::Openapi => say(&milepost_api::document_text())?,
     }
     Ok(ExitCode::SUCCESS)
@@ -90,12 +96,16 @@ fn on_screen<T>(args: OutputArgs, work: impl FnOnce(&mut Console<'_>) -> T) -> T
 }
 
 fn run_migrate(args: &MigrateArgs) -> Result<(), Failure> {
-    let embedded = match &args.database_url {
+    let known = match &args.database_url {
+        // Looking does not disturb a service that runs; changing would.
+        None if args.dry_run => Embedded::url_of_running(&config::data_dir(&args.place)?)?,
+        url => url.clone(),
+    };
+    let embedded = match known {
         Some(_) => None,
         None => Some(Embedded::start(&config::data_dir(&args.place)?)?),
     };
-    let own = embedded.as_ref().map(|embedded| &embedded.url);
-    let url = args.database_url.as_ref().or(own).cloned().unwrap_or_default();
+    let url = known.or_else(|| Some(embedded.as_ref()?.url.clone())).unwrap_or_default();
     let done = if args.dry_run { migrate::pending(&url) } else { migrate::run(&url) };
     if let Some(embedded) = embedded {
         embedded.stop()?;

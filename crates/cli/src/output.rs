@@ -14,7 +14,7 @@ use std::{
 use clap::{Args, ValueEnum};
 use unicode_width::UnicodeWidthStr as _;
 
-pub(crate) use humane::{age, duration, short_age, short_duration};
+pub(crate) use humane::{age, counted, duration, short_age, short_duration, size};
 pub(crate) use table::{Cell, Column, Table, Tone};
 
 use crate::failure::Failure;

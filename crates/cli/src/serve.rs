@@ -17,6 +17,7 @@ use crate::{
     config::{self, Config},
     embedded::Embedded,
     failure::Failure,
+    housekeeping::Housekeeping,
 };
 
 pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
@@ -65,7 +66,8 @@ fn serve(
     for migration in migrate::run(url)? {
         log::info!("migrated the database: {migration}");
     }
-    let store = Store::connect(url, &config.pool, config.registry)?;
+    let housekeeping = Housekeeping::start(url, config.settings.retention)?;
+    let store = Store::connect(url, &config.store, config.registry)?;
     let app = App::new(store, secret, config.settings.clone());
     let first = embedded.is_some_and(|embedded| embedded.is_fresh);
     let address_file = config.data_dir.join("url");
@@ -83,6 +85,7 @@ fn serve(
     };
     let served = milepost_api::run(app, listener, ready, termination());
     let _ = std::fs::remove_file(&address_file);
+    housekeeping.stop();
     Ok(served?)
 }
 

@@ -10,7 +10,10 @@ use std::{cmp::Reverse, collections::HashSet, ffi::OsString, num::NonZeroU64, pr
 
 use chrono::{DateTime, Utc};
 use clap::{Args, builder::NonEmptyStringValueParser};
-use milepost_client::{Client, ClientInfo as _, explain, types::Build};
+use milepost_client::{
+    Client, ClientInfo as _, explain,
+    types::{Build, ServiceStatus},
+};
 
 use crate::{
     failure::Failure,
@@ -76,7 +79,23 @@ pub(crate) async fn run(
     let (mut builds, now) = fetch(args, client, now).await?;
     builds.sort_by_cached_key(urgency);
     let failed = show(args, &builds, now, client.baseurl(), console)?;
+    if let Ok(service) = client.get_status().send().await
+        && let Some(line) = needs_a_person(&service, now)
+    {
+        // Nobody reads it: then nobody misses it.
+        let _ = writeln!(console.talk, "milepost: {line}");
+    }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What of the service itself somebody has to look after.
+fn needs_a_person(service: &ServiceStatus, now: DateTime<Utc>) -> Option<&'static str> {
+    let tomorrow = now.date_naive().succ_opt()?;
+    // An older service does not say.
+    let newest = service.storage.as_ref()?.newest_day;
+    newest.is_none_or(|newest| newest < tomorrow).then_some(
+        "reports have no partition for tomorrow; is the housekeeping of the service failing? see its log",
+    )
 }
 
 /// All builds that were asked for, and the time of the service, which their times are relative to.

@@ -123,6 +123,23 @@ impl Cluster {
         Ok(Self { server, binaries, user, layout, started, _lock: lock })
     }
 
+    /// The URL of a database in the server that runs on that directory, whoever owns it; nothing
+    /// when none takes connections there. For a visitor: nothing is made, locked or started.
+    ///
+    /// # Errors
+    /// When the directory cannot be looked into, or the server there is not one of ours.
+    pub fn url_of_running(config: &Config, database: &str) -> Result<Option<String>, Error> {
+        // Before the layout, which makes the directory that it would be in.
+        if !config.data_dir.exists() {
+            return Ok(None);
+        }
+        let layout = Layout::new(&config.data_dir)?;
+        std::fs::read_dir(&layout.data).map_err(Error::io("look into", &layout.data))?;
+        let Some((file, _)) = Postmaster::find(&layout)? else { return Ok(None) };
+        let listen = file.listen.filter(|listen| file.ready && listen.exists());
+        Ok(listen.map(|listen| database::url(&listen, database)))
+    }
+
     /// The URL of a database, for libpq and so for Diesel.
     #[must_use]
     pub fn url(&self, database: &str) -> String {

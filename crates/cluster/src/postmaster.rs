@@ -74,10 +74,9 @@ impl Postmaster {
         Ok(server)
     }
 
-    /// Takes over a server of ours that outlived its service. Nothing when there is none, or when it
-    /// runs with other settings, was on its way out, or has lost its socket: then it is gone after
-    /// this.
-    pub(crate) fn adopt(layout: &Layout, arguments: &[OsString]) -> Result<Option<Self>, Error> {
+    /// What the server of ours that runs on the directory says of itself, ready or not, and the
+    /// arguments it was started with. Nothing when none runs.
+    pub(crate) fn find(layout: &Layout) -> Result<Option<(PidFile, Vec<u8>)>, Error> {
         let home = Home::of(&layout.data)?;
         let Some(file) = PidFile::read(&layout.data) else { return Ok(None) };
         if !home.holds(file.pid.saturating_abs()) {
@@ -89,6 +88,15 @@ impl Postmaster {
             let directory = layout.data.clone();
             return Err(Error::ForeignServer { directory, pid: file.pid.saturating_abs() });
         }
+        Ok(Some((file, recorded)))
+    }
+
+    /// Takes over a server of ours that outlived its service. Nothing when there is none, or when it
+    /// runs with other settings, was on its way out, or has lost its socket: then it is gone after
+    /// this.
+    pub(crate) fn adopt(layout: &Layout, arguments: &[OsString]) -> Result<Option<Self>, Error> {
+        let Some((file, recorded)) = Self::find(layout)? else { return Ok(None) };
+        let home = Home::of(&layout.data)?;
         let layout = layout.clone();
         let mut server = Self { layout, home, pid: file.pid, child: None, listen: None };
         // It may still be recovering, or be shutting down: then this waits for its end.

@@ -206,9 +206,15 @@ impl Build {
     /// Lets the credential of a build that was never heard of run out when its time has come.
     /// Whoever loads a build does this first, so that nothing has to run for it to be true.
     pub fn settle(&mut self, now: Time) {
-        if self.course.state == State::Pending && self.expires_at <= now {
+        if self.would_settle(now) {
             self.mark(MarkedEvent::Expire, self.expires_at);
         }
+    }
+
+    /// Whether [`Build::settle`] would change anything.
+    #[must_use]
+    pub fn would_settle(&self, now: Time) -> bool {
+        self.course.state == State::Pending && self.expires_at <= now
     }
 
     /// Counts a report that was refused because its step is unknown.

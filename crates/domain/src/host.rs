@@ -60,7 +60,7 @@ pub struct Host {
 }
 
 /// How somebody names a host in a request: `{host}` in a path.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum HostRef {
     /// Our id.
     Id(HostId),

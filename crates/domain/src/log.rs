@@ -3,13 +3,15 @@
 //! The rule it protects: an over-long log is cut, never refused, and it is cut at the front,
 //! because what went wrong stands at the end.
 
+use serde::{Deserialize, Serialize};
+
 /// How many bytes of log are kept per report.
 pub const LOG_MAX: usize = 64 * 1024;
 /// The longest beginning of a line that is dropped to start at a whole one.
 const HALF_LINE_MAX: usize = 1024;
 
 /// At most 64 KiB of log text, whole characters, line feeds and tabs the only control characters.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Log {
     text: String,
     /// How many bytes were cut from its front.

@@ -5,8 +5,11 @@
 
 use std::{fmt, str::FromStr};
 
+use serde::{Deserialize, Serialize};
+
 /// 0 % to 100 % in basis points (1 % = 100).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(try_from = "u16", into = "u16")]
 pub struct Percent(u16);
 
 /// A percentage that is not a number from 0 to 100.
@@ -55,6 +58,20 @@ impl Percent {
     pub const fn whole(self) -> u8 {
         // 10000 / 100 fits; the low byte of at most 100 is itself.
         (self.0 / 100).to_le_bytes()[0]
+    }
+}
+
+impl TryFrom<u16> for Percent {
+    type Error = InvalidPercent;
+
+    fn try_from(points: u16) -> Result<Self, Self::Error> {
+        Self::from_basis_points(points).ok_or_else(|| InvalidPercent(format!("{points} basis points")))
+    }
+}
+
+impl From<Percent> for u16 {
+    fn from(percent: Percent) -> Self {
+        percent.0
     }
 }
 

@@ -3,6 +3,8 @@
 //! The rule it protects: what a machine says of time is kept and shown, but `received_at`, the
 //! server's time, is what counts.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Label, Log, Message, Name, Percent, ReportId, Status, Time};
 
 /// The largest priority; the smallest is 0.
@@ -10,8 +12,8 @@ pub const PRIORITY_MAX: i32 = 10_000;
 /// The longest kernel boot id that is kept, in bytes (a UUID has 36).
 pub const BOOT_ID_MAX: usize = 64;
 
-/// One message about a step.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One message about a step. Serialized only to be kept for later; what travels is the edge's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// Unique within the build; a repeat with the same id changes nothing.
     pub id: ReportId,

@@ -5,16 +5,18 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use diesel::{prelude::*, upsert::excluded};
+use diesel::prelude::*;
 use milepost_domain::{
-    Build, BuildId, Host, HostFacts, HostId, Label, Plan, StepRun, Time, build::MarkedEvent,
+    Build, BuildId, Host, HostFacts, HostId, Id, Label, Plan, StepRun, Time, build::MarkedEvent,
 };
 use uuid::Uuid;
 
 use crate::{
-    Conflict, Error, Result,
-    credential::{self, TokenHash},
+    Conflict, Error, Result, Store,
+    change::{self, Change},
+    credential::{self, Credential, TokenHash},
     host,
+    notify::{self, Node},
     row::{BuildRow, StepRunRow, from_json, to_json},
     schema::{builds, plans, step_runs},
 };
@@ -58,13 +60,56 @@ pub enum Opened {
     Known(HostBuild),
 }
 
-/// Opens a build, or answers the one that the credential identifies already. Call it within
-/// [`crate::Store::write`].
-///
-/// # Errors
-/// When the credential belongs to another host's build.
-pub fn open(connection: &mut PgConnection, opening: &Opening) -> Result<Opened> {
-    let host = host::register(connection, &opening.host, opening.host_id, opening.now)?;
+/// What was changed on the way to an answer, and is to be forgotten once that is committed.
+#[derive(Default)]
+struct Touched {
+    hosts: Vec<HostId>,
+    builds: Vec<Uuid>,
+}
+
+impl Store {
+    /// Opens a build, or answers the one that the credential identifies already. Those of the same
+    /// host before it are closed.
+    ///
+    /// # Errors
+    /// When the credential belongs to another host's build.
+    pub fn open(&self, opening: &Opening) -> Result<Opened> {
+        let (memory, node) = (&self.shared().memory, self.shared().node);
+        let (opened, touched) = self.write(|connection| {
+            let mut touched = Touched::default();
+            let opened = open(connection, opening, node, &mut touched)?;
+            notify::tell_of_hosts(connection, node, &touched.hosts)?;
+            Ok((opened, touched))
+        })?;
+        memory.forget_builds(&touched.builds);
+        memory.forget_hosts(&touched.hosts.iter().map(|host| host.uuid()).collect::<Vec<_>>());
+        if let (Opened::New(new), Some(hash)) = (&opened, opening.credential) {
+            memory
+                .learn_credential(hash, Credential { build: new.build.id, expires_at: new.build.expires_at });
+        }
+        Ok(opened)
+    }
+
+    /// Records a verdict; saying again what is so already changes nothing.
+    ///
+    /// # Errors
+    /// When the build is past that.
+    pub fn judge(&self, id: BuildId, verdict: Verdict, now: Time) -> Result<HostBuild> {
+        let judged = self.write(|connection| judge(connection, id, verdict, now, self.shared().node))?;
+        self.shared().memory.forget_builds(&[id.uuid()]);
+        Ok(judged)
+    }
+}
+
+fn open(
+    connection: &mut PgConnection,
+    opening: &Opening,
+    node: Node,
+    touched: &mut Touched,
+) -> Result<Opened> {
+    let (host, retired) = host::register(connection, &opening.host, opening.host_id, opening.now)?;
+    touched.hosts.push(host.id);
+    touched.hosts.extend(retired);
     if let Some(hash) = opening.credential
         && let Some(known) = credential::find(connection, hash)?
     {
@@ -80,10 +125,13 @@ pub fn open(connection: &mut PgConnection, opening: &Opening) -> Result<Opened> 
         .select(builds::id)
         .for_update()
         .load(connection)?;
-    for mut earlier in load_versions(connection, &unclosed, opening.now)? {
-        earlier.build.mark(MarkedEvent::Supersede, opening.now);
-        save(connection, &mut earlier)?;
+    for earlier in load_known(connection, &unclosed)? {
+        let mut closed = earlier.build.clone();
+        closed.settle(opening.now);
+        closed.mark(MarkedEvent::Supersede, opening.now);
+        save(connection, &earlier, &closed, node)?;
     }
+    touched.builds = unclosed;
     let (id, plan) = (opening.build_id, Arc::clone(&opening.plan));
     let build = Build::open(id, host.id, opening.workflow.clone(), plan, opening.now, opening.expires_at);
     insert(connection, &build)?;
@@ -98,7 +146,7 @@ fn insert(connection: &mut PgConnection, build: &Build) -> Result<()> {
         .values((plans::digest.eq(build.plan.digest().to_vec()), plans::steps.eq(to_json(&*build.plan)?)))
         .on_conflict_do_nothing()
         .execute(connection)?;
-    diesel::insert_into(builds::table).values(BuildRow::of(build, 0)?).execute(connection)?;
+    diesel::insert_into(builds::table).values(BuildRow::of(build)?).execute(connection)?;
     Ok(())
 }
 
@@ -107,6 +155,11 @@ fn insert(connection: &mut PgConnection, build: &Build) -> Result<()> {
 /// # Errors
 /// When the database cannot be reached.
 pub fn latest(connection: &mut PgConnection, host: HostId, now: Time) -> Result<Option<Build>> {
+    let Some(id) = latest_id(connection, host)? else { return Ok(None) };
+    Ok(load_many(connection, &[id.uuid()], now)?.pop())
+}
+
+pub(crate) fn latest_id(connection: &mut PgConnection, host: HostId) -> Result<Option<BuildId>> {
     let id: Option<Uuid> = builds::table
         .filter(builds::host_id.eq(host.uuid()))
         // Ids are drawn before the host's row is locked, so the one under way need not have the highest.
@@ -114,8 +167,7 @@ pub fn latest(connection: &mut PgConnection, host: HostId, now: Time) -> Result<
         .select(builds::id)
         .first(connection)
         .optional()?;
-    let Some(id) = id else { return Ok(None) };
-    Ok(load_many(connection, &[id], now)?.pop())
+    Ok(id.map(Id::from_uuid))
 }
 
 /// The build of that id, as it stands at `now`.
@@ -138,19 +190,23 @@ pub fn load_with_host(connection: &mut PgConnection, id: BuildId, now: Time) -> 
 
 /// The builds of those ids, in that order; unknown ones are left out.
 pub(crate) fn load_many(connection: &mut PgConnection, ids: &[Uuid], now: Time) -> Result<Vec<Build>> {
-    Ok(load_versions(connection, ids, now)?.into_iter().map(|versioned| versioned.build).collect())
+    let settled = |known: Known| {
+        let mut build = known.build;
+        build.settle(now);
+        build
+    };
+    Ok(load_known(connection, ids)?.into_iter().map(settled).collect())
 }
 
-/// A build and the version of its row that was read.
-pub(crate) struct Versioned {
+/// A build as it was committed, and the version of its row.
+#[derive(Debug)]
+pub(crate) struct Known {
     pub(crate) build: Build,
-    version: i64,
-    /// The runs as they are stored, so that only what changed is written.
-    stored: Vec<StepRunRow>,
+    pub(crate) version: i64,
 }
 
 /// Locks the build's row until the transaction ends, and loads it.
-pub(crate) fn load_for_update(connection: &mut PgConnection, id: BuildId, now: Time) -> Result<Versioned> {
+fn load_for_update(connection: &mut PgConnection, id: BuildId) -> Result<Known> {
     builds::table
         .find(id.uuid())
         .select(builds::id)
@@ -158,10 +214,11 @@ pub(crate) fn load_for_update(connection: &mut PgConnection, id: BuildId, now: T
         .first::<Uuid>(connection)
         .optional()?
         .ok_or_else(|| Error::not_found("build", &id))?;
-    load_versions(connection, &[id.uuid()], now)?.pop().ok_or_else(|| Error::not_found("build", &id))
+    load_known(connection, &[id.uuid()])?.pop().ok_or_else(|| Error::not_found("build", &id))
 }
 
-fn load_versions(connection: &mut PgConnection, ids: &[Uuid], now: Time) -> Result<Vec<Versioned>> {
+/// The builds of those ids as they were committed, in that order; unknown ones are left out.
+pub(crate) fn load_known(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Known>> {
     let rows: Vec<BuildRow> =
         builds::table.filter(builds::id.eq_any(ids)).select(BuildRow::as_select()).load(connection)?;
     let mut runs: HashMap<Uuid, Vec<StepRunRow>> = HashMap::new();
@@ -186,63 +243,30 @@ fn load_versions(connection: &mut PgConnection, ids: &[Uuid], now: Time) -> Resu
         .into_iter()
         .map(|(digest, steps)| Ok((digest, Arc::new(from_json("plans.steps", steps)?))))
         .collect::<Result<_>>()?;
-    let mut builds: HashMap<Uuid, Versioned> = HashMap::new();
+    let mut builds: HashMap<Uuid, Known> = HashMap::new();
     for row in rows {
         let (id, version) = (row.id, row.version);
-        let stored = runs.remove(&id).unwrap_or_default();
-        let runs: Vec<StepRun> =
-            stored.iter().cloned().map(StepRunRow::into_domain).collect::<Result<_>>()?;
+        let runs: Vec<StepRun> = runs
+            .remove(&id)
+            .unwrap_or_default()
+            .into_iter()
+            .map(StepRunRow::into_domain)
+            .collect::<Result<_>>()?;
         let plan = Arc::clone(plans.entry(row.plan.clone()).or_default());
-        let mut build = row.into_domain(plan, runs)?;
-        build.settle(now);
-        builds.insert(id, Versioned { build, version, stored });
+        builds.insert(id, Known { build: row.into_domain(plan, runs)?, version });
     }
     Ok(ids.iter().filter_map(|id| builds.remove(id)).collect())
 }
 
-/// Saves what changed.
+/// Saves what changed, within a transaction.
 ///
 /// # Errors
 /// [`Error::Interrupted`] when another transaction saved it since it was loaded.
-pub(crate) fn save(connection: &mut PgConnection, versioned: &mut Versioned) -> Result<()> {
-    let build = &versioned.build;
-    let row = BuildRow::of(build, versioned.version + 1)?;
-    let saved = diesel::update(builds::table.find(build.id.uuid()))
-        .filter(builds::version.eq(versioned.version))
-        .set(&row)
-        .execute(connection)?;
-    if saved == 0 {
-        return Err(Error::Interrupted(format!("{:?} was changed by another node", build.id)));
+fn save(connection: &mut PgConnection, before: &Known, after: &Build, node: Node) -> Result<()> {
+    let written = change::write(connection, vec![Change { before, after, reports: &[] }], node)?;
+    if written.is_empty() {
+        return Err(Error::Interrupted(format!("{:?} was changed by another node", after.id)));
     }
-    let runs: Vec<StepRunRow> = build.course.runs.iter().map(|run| StepRunRow::of(build, run)).collect();
-    let changed: Vec<&StepRunRow> = runs.iter().filter(|run| !versioned.stored.contains(run)).collect();
-    // A replay may find that a step belongs to another attempt than was thought.
-    for gone in versioned
-        .stored
-        .iter()
-        .filter(|old| !runs.iter().any(|run| (run.attempt, &run.label) == (old.attempt, &old.label)))
-    {
-        diesel::delete(step_runs::table.find((gone.build_id, gone.attempt, &gone.label)))
-            .execute(connection)?;
-    }
-    diesel::insert_into(step_runs::table)
-        .values(changed)
-        .on_conflict((step_runs::build_id, step_runs::attempt, step_runs::label))
-        .do_update()
-        .set((
-            step_runs::name.eq(excluded(step_runs::name)),
-            step_runs::priority.eq(excluded(step_runs::priority)),
-            step_runs::state.eq(excluded(step_runs::state)),
-            step_runs::inferred.eq(excluded(step_runs::inferred)),
-            step_runs::percentage.eq(excluded(step_runs::percentage)),
-            step_runs::started_at.eq(excluded(step_runs::started_at)),
-            step_runs::finished_at.eq(excluded(step_runs::finished_at)),
-            step_runs::attempts.eq(excluded(step_runs::attempts)),
-            step_runs::message.eq(excluded(step_runs::message)),
-        ))
-        .execute(connection)?;
-    versioned.version += 1;
-    versioned.stored = runs;
     Ok(())
 }
 
@@ -268,24 +292,28 @@ pub fn is_installed(connection: &mut PgConnection, id: BuildId, now: Time) -> Re
     Ok(matches!(course.state, State::Installed | State::Completed))
 }
 
-/// Records a verdict; saying again what is so already changes nothing.
-///
-/// # Errors
-/// When the build is past that.
-pub fn judge(connection: &mut PgConnection, id: BuildId, verdict: Verdict, now: Time) -> Result<HostBuild> {
+fn judge(
+    connection: &mut PgConnection,
+    id: BuildId,
+    verdict: Verdict,
+    now: Time,
+    node: Node,
+) -> Result<HostBuild> {
     use milepost_domain::State;
-    let mut versioned = load_for_update(connection, id, now)?;
-    let state = versioned.build.course.state;
+    let known = load_for_update(connection, id)?;
+    let mut build = known.build.clone();
+    build.settle(now);
+    let state = build.course.state;
     let (event, target) = match verdict {
         Verdict::Completed => (MarkedEvent::Finished, State::Completed),
         Verdict::Canceled => (MarkedEvent::Cancel, State::Canceled),
     };
     if state != target {
-        if versioned.build.course.closed_at.is_some() {
+        if build.course.closed_at.is_some() {
             return Err(Conflict::BuildEnded.into());
         }
-        versioned.build.mark(event, now);
-        if versioned.build.course.state != target {
+        build.mark(event, now);
+        if build.course.state != target {
             return Err(match verdict {
                 Verdict::Canceled if matches!(state, State::Installed | State::Completed) => {
                     Conflict::AlreadyInstalled.into()
@@ -293,7 +321,7 @@ pub fn judge(connection: &mut PgConnection, id: BuildId, verdict: Verdict, now: 
                 _ => Conflict::BuildEnded.into(),
             });
         }
-        save(connection, &mut versioned)?;
+        save(connection, &known, &build, node)?;
     }
     load_with_host(connection, id, now)
 }

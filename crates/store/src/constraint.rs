@@ -49,13 +49,25 @@ pub const MEANINGS: &[(&str, Meaning)] = &[
 /// What a violation of the constraint of that name says.
 #[must_use]
 pub fn meaning(name: &str) -> Meaning {
-    // A constraint of a partition carries the partition's name in front of its own.
-    let name = name.replace("_default_", "_");
+    let name = whole(name);
     MEANINGS.iter().find(|(known, _)| *known == name).map_or(Meaning::Ours, |(_, meaning)| *meaning)
 }
 
+/// A constraint of a partition carries the partition's name in front of its own: without
+/// `default` or the eight digits of a day in it, this is the constraint of the whole table.
+fn whole(name: &str) -> String {
+    let is_day = |part: &str| part.len() == 8 && part.bytes().all(|byte| byte.is_ascii_digit());
+    name.split('_').filter(|part| *part != "default" && !is_day(part)).collect::<Vec<_>>().join("_")
+}
+
 /// What PostgreSQL says in cases for which Diesel has no kind of its own: running again helps.
-const INTERRUPTED: &[&str] = &["deadlock detected"];
+const INTERRUPTED: &[&str] = &[
+    "deadlock detected",
+    "canceling statement due to lock timeout",
+    "could not obtain lock",
+    // A row was on its way to the default partition when its own one was attached.
+    "violates partition constraint",
+];
 /// The same: the server is going, coming or gone.
 const UNAVAILABLE: &[&str] = &[
     "terminating connection",
@@ -104,6 +116,9 @@ mod tests {
 
     #[test]
     fn a_constraint_of_a_partition_means_the_same() {
-        assert_eq!(meaning("reports_default_pkey"), Meaning::Race);
+        for name in ["reports_default_pkey", "reports_20261124_pkey", "report_logs_20261124_pkey"] {
+            assert_eq!(meaning(name), Meaning::Race, "{name}");
+        }
+        assert_eq!(meaning("reports_2026112_pkey"), Meaning::Ours);
     }
 }

@@ -59,6 +59,12 @@ pub enum Error {
     /// The database cannot be reached.
     #[error("the database cannot be reached: {0}")]
     Unavailable(String),
+    /// Too much waits to be written already.
+    #[error("more reports came than can be written; try again in a moment")]
+    Busy,
+    /// The spool cannot be used.
+    #[error("the spool cannot be used: {0}")]
+    Spool(String),
     /// Another transaction came in between; running it again may help.
     #[error("another change came in between: {0}")]
     Interrupted(String),

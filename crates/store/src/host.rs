@@ -4,7 +4,7 @@
 //! host keeps its history.
 
 use diesel::prelude::*;
-use milepost_domain::{Host, HostFacts, HostId, Time, host::HostRef};
+use milepost_domain::{Host, HostFacts, HostId, Id, Time, host::HostRef};
 use uuid::Uuid;
 
 use crate::{Error, Result, row::HostRow, schema::hosts};
@@ -44,14 +44,15 @@ pub(crate) fn load_many(connection: &mut PgConnection, ids: &[Uuid]) -> Result<V
     rows.into_iter().map(HostRow::into_domain).collect()
 }
 
-/// Finds the host or makes it, and takes over what is newly said of it. Locks its row: whatever
-/// else opens a build of this host waits.
+/// Finds the host or makes it, and takes over what is newly said of it; and the host that gave up
+/// its name to it, if one did. Locks its row: whatever else opens a build of this host waits.
 pub(crate) fn register(
     connection: &mut PgConnection,
     facts: &HostFacts,
     new_id: HostId,
     now: Time,
-) -> Result<Host> {
+) -> Result<(Host, Option<HostId>)> {
+    let mut retired = None;
     let known = match facts.foreman_id {
         Some(id) => hosts::table
             .filter(hosts::foreman_id.eq(id))
@@ -72,11 +73,12 @@ pub(crate) fn register(
         (None, None) => {
             let row = merged(None, facts, new_id.uuid(), now);
             diesel::insert_into(hosts::table).values(&row).execute(connection)?;
-            return row.into_domain();
+            return Ok((row.into_domain()?, None));
         }
         (Some(known), Some(other)) if known.id != other.id => {
             // Foreman gave the name to another host, so the one that had it is gone or renamed.
             diesel::update(hosts::table.find(other.id)).set(hosts::retired_at.eq(now)).execute(connection)?;
+            retired = Some(Id::from_uuid(other.id));
             known
         }
         (Some(host), _) | (None, Some(host)) => host,
@@ -98,7 +100,7 @@ pub(crate) fn register(
             hosts::retired_at.eq(row.retired_at),
         ))
         .execute(connection)?;
-    row.into_domain()
+    Ok((row.into_domain()?, retired))
 }
 
 fn merged(known: Option<&HostRow>, facts: &HostFacts, id: Uuid, now: Time) -> HostRow {

@@ -4,6 +4,7 @@
 //! leaves this crate, and there is one write path for reports, [`ingest`].
 
 pub mod build;
+mod change;
 #[doc(hidden)]
 pub mod constraint;
 pub mod credential;
@@ -11,20 +12,38 @@ mod error;
 pub mod host;
 pub mod ingest;
 pub mod list;
+mod memory;
+mod meters;
 pub mod migrate;
+mod notify;
+pub mod partition;
 mod pool;
 pub mod registry;
 pub mod report;
+pub mod retention;
 mod row;
 mod schema;
 mod search;
+mod seen;
+pub mod storage;
 
 pub use diesel::PgConnection;
 pub use error::{Conflict, Error};
-pub use pool::{PoolSettings, Store};
+pub use meters::Meters;
+pub use pool::{Settings, Store};
+pub use seen::Seen;
 
 /// What every function of this crate answers.
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// A connection of one's own, for work that is done beside that of the service: see
+/// [`partition`] and [`retention`].
+///
+/// # Errors
+/// When the database cannot be reached.
+pub fn connect(url: &str) -> Result<PgConnection> {
+    diesel::Connection::establish(url).map_err(|error| Error::Unavailable(error.to_string()))
+}
 
 /// Whether the database answers.
 ///

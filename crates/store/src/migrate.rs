@@ -6,17 +6,13 @@
 use diesel::{Connection, PgConnection, RunQueryDsl, sql_query};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use crate::{Error, Result};
+use crate::{Error, Result, connect};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations");
 
 /// Any constant will do, as long as every version takes the same.
 const LOCK: &str = "SELECT pg_advisory_lock(hashtext('milepost migrate'))";
 const UNLOCK: &str = "SELECT pg_advisory_unlock(hashtext('milepost migrate'))";
-
-fn connect(url: &str) -> Result<PgConnection> {
-    PgConnection::establish(url).map_err(|error| Error::Unavailable(error.to_string()))
-}
 
 /// Applies what is missing and answers its names, in order; then puts the shipped steps and
 /// workflows in.

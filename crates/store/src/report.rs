@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     Error, Result,
-    row::{count, number, parsed, parsed_option, percent, points},
+    row::{number, parsed, parsed_option, percent},
     schema::{report_logs, reports},
 };
 
@@ -29,14 +29,7 @@ pub struct StoredReport {
     pub report: Report,
 }
 
-/// A report that is about to be stored.
-pub(crate) struct NewReport {
-    pub(crate) report: Report,
-    pub(crate) position: u32,
-    pub(crate) attempt: u32,
-}
-
-#[derive(Debug, Queryable, QueryableByName, Selectable, Insertable)]
+#[derive(Debug, Queryable, QueryableByName, Selectable)]
 #[diesel(table_name = reports)]
 pub(crate) struct ReportRow {
     build_id: Uuid,
@@ -57,28 +50,6 @@ pub(crate) struct ReportRow {
 }
 
 impl ReportRow {
-    fn of(build: BuildId, new: &NewReport) -> Self {
-        let report = &new.report;
-        let log_bytes = report.log.as_ref().map_or(0, |log| log.text().len());
-        Self {
-            build_id: build.uuid(),
-            id: report.id.uuid(),
-            position: count(new.position),
-            attempt: count(new.attempt),
-            label: report.label.to_string(),
-            name: report.name.as_ref().map(ToString::to_string),
-            priority: report.priority,
-            status: report.status.map(|status| status.to_string()),
-            percentage: points(report.percentage),
-            message: report.message.as_ref().map(ToString::to_string),
-            seq: report.seq,
-            boot_id: report.boot_id.clone(),
-            reported_at: report.reported_at,
-            received_at: report.received_at,
-            log_bytes: i32::try_from(log_bytes).unwrap_or(i32::MAX),
-        }
-    }
-
     pub(crate) fn into_domain(self) -> Result<StoredReport> {
         Ok(StoredReport {
             build: Id::from_uuid(self.build_id),
@@ -101,27 +72,6 @@ impl ReportRow {
             },
         })
     }
-}
-
-pub(crate) fn insert(connection: &mut PgConnection, build: BuildId, new: &[NewReport]) -> Result<()> {
-    let rows: Vec<ReportRow> = new.iter().map(|new| ReportRow::of(build, new)).collect();
-    // 15 binds a row against PostgreSQL's 65,535 a statement.
-    for rows in rows.chunks(1000) {
-        diesel::insert_into(reports::table).values(rows).execute(connection)?;
-    }
-    for new in new {
-        if let Some(log) = &new.report.log {
-            diesel::insert_into(report_logs::table)
-                .values((
-                    report_logs::build_id.eq(build.uuid()),
-                    report_logs::report_id.eq(new.report.id.uuid()),
-                    report_logs::cut.eq(i64::try_from(log.cut()).unwrap_or(i64::MAX)),
-                    report_logs::text.eq(log.text()),
-                ))
-                .execute(connection)?;
-        }
-    }
-    Ok(())
 }
 
 /// All reports of a build in the server's order, for a replay.

@@ -103,8 +103,8 @@ impl HostRow {
     }
 }
 
-#[derive(Debug, Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = builds, treat_none_as_null = true)]
+#[derive(Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = builds)]
 pub(crate) struct BuildRow {
     pub(crate) id: Uuid,
     pub(crate) host_id: Uuid,
@@ -133,7 +133,8 @@ pub(crate) struct BuildRow {
 }
 
 impl BuildRow {
-    pub(crate) fn of(build: &Build, version: i64) -> Result<Self> {
+    /// The row of a new build.
+    pub(crate) fn of(build: &Build) -> Result<Self> {
         let course = &build.course;
         let rejected = build.rejections.last.clone().unzip();
         Ok(Self {
@@ -160,7 +161,7 @@ impl BuildRow {
             rejected_reports: count(build.rejections.count),
             rejected_label: rejected.0.map(|label| label.to_string()),
             rejected_at: rejected.1,
-            version,
+            version: 0,
         })
     }
 
@@ -198,7 +199,7 @@ impl BuildRow {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Insertable)]
+#[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = step_runs)]
 pub(crate) struct StepRunRow {
     pub(crate) build_id: Uuid,
@@ -216,23 +217,6 @@ pub(crate) struct StepRunRow {
 }
 
 impl StepRunRow {
-    pub(crate) fn of(build: &Build, run: &StepRun) -> Self {
-        Self {
-            build_id: build.id.uuid(),
-            attempt: count(run.attempt),
-            label: run.label.to_string(),
-            name: run.name.as_ref().map(ToString::to_string),
-            priority: run.priority,
-            state: run.state.to_string(),
-            inferred: run.inferred,
-            percentage: points(run.percentage),
-            started_at: run.started_at,
-            finished_at: run.finished_at,
-            attempts: count(run.attempts),
-            message: run.message.as_ref().map(ToString::to_string),
-        }
-    }
-
     pub(crate) fn into_domain(self) -> Result<StepRun> {
         Ok(StepRun {
             attempt: number("step_runs.attempt", self.attempt)?,

@@ -60,6 +60,7 @@ fn end_with_this_process(postmaster: i32, directory: &std::path::Path) {
 pub struct Database {
     /// How to connect to it.
     pub url: String,
+    name: String,
 }
 
 fn create(options: &str) -> Database {
@@ -69,7 +70,13 @@ fn create(options: &str) -> Database {
     diesel::sql_query(format!("CREATE DATABASE {name} {options}"))
         .execute(&mut connection)
         .expect("a test database");
-    Database { url: CLUSTER.url(&name) }
+    Database { url: CLUSTER.url(&name), name }
+}
+
+/// Runs SQL outside of any test's database.
+fn outside(sql: &str) {
+    let mut connection = PgConnection::establish(&CLUSTER.url("postgres")).expect("the test cluster");
+    diesel::sql_query(sql).execute(&mut connection).expect("what a superuser may");
 }
 
 impl Database {
@@ -77,6 +84,20 @@ impl Database {
     #[must_use]
     pub fn new() -> Self {
         create(&format!("TEMPLATE {TEMPLATE} STRATEGY FILE_COPY"))
+    }
+
+    /// Lets it be connected to, or not: then all connections end, as if it had gone away.
+    pub fn set_open(&self, open: bool) {
+        outside(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS {open}", self.name));
+        if !open {
+            self.break_connections();
+        }
+    }
+
+    /// Ends all connections to it.
+    pub fn break_connections(&self) {
+        let name = &self.name;
+        outside(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"));
     }
 
     /// A connection to it.

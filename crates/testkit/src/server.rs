@@ -4,7 +4,7 @@ use std::{net::TcpListener, sync::mpsc, thread};
 
 use milepost_api::{App, Scope, Secret, Settings};
 use milepost_domain::registry::Mode;
-use milepost_store::{PoolSettings, Store};
+use milepost_store::Store;
 use tokio::sync::oneshot;
 
 use crate::{Api, Database};
@@ -16,6 +16,8 @@ pub struct Options {
     pub settings: Settings,
     /// Strict or loose for all.
     pub registry: Mode,
+    /// How the database is used.
+    pub store: milepost_store::Settings,
 }
 
 /// A running service; it ends with this value.
@@ -46,8 +48,7 @@ impl Server {
     #[must_use]
     pub fn on(database: Database, options: Options) -> Self {
         let secret: Secret = Secret::generate().parse().expect("a secret");
-        let store =
-            Store::connect(&database.url, &PoolSettings::default(), options.registry).expect("a store");
+        let store = Store::connect(&database.url, &options.store, options.registry).expect("a store");
         let mut settings = options.settings;
         settings.workers = Some(1);
         let app = App::new(store, secret.clone(), settings);

@@ -24,7 +24,8 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .service(scope::scope("/unattended").configure(unattended::configure))
         .service(unattended::update::update_host)
         .service(health::healthz)
-        .service(health::readyz);
+        .service(health::readyz)
+        .service(health::metrics);
 }
 
 /// Answers what no route takes: another method where the path is known, else that it is not.

@@ -1,7 +1,7 @@
-//! Spans of time as people say them.
+//! Spans of time, sizes and numbers as people say them.
 //!
-//! The rule it protects: two units are enough and one that is zero is left out, so that columns of
-//! times stay narrow.
+//! The rule it protects: two units are enough and one that is zero is left out, so that columns
+//! stay narrow.
 
 use chrono::{DateTime, Utc};
 
@@ -33,6 +33,32 @@ pub(crate) fn short_age(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let seconds = now.signed_duration_since(at).num_seconds();
     let said: Vec<String> = units(seconds, 1).map(short).collect();
     format!("{} ago", said.concat())
+}
+
+/// `912 B`, `16 kB`, `1.4 MB`: as PostgreSQL says them, a kilobyte being 1024 bytes.
+pub(crate) fn size(bytes: i64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    let mut tenths = bytes.max(0);
+    if tenths < 1024 {
+        return format!("{tenths} B");
+    }
+    tenths = tenths.saturating_mul(10);
+    let mut unit = "B";
+    for next in UNITS {
+        if tenths < 10_240 {
+            break;
+        }
+        (tenths, unit) = (tenths / 1024, next);
+    }
+    match (tenths / 10, tenths % 10) {
+        (whole, tenth) if whole < 10 && tenth > 0 => format!("{whole}.{tenth} {unit}"),
+        (whole, _) => format!("{whole} {unit}"),
+    }
+}
+
+/// `1 report`, `12 reports`.
+pub(crate) fn counted(count: i64, one: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
 }
 
 fn short((count, unit): (i64, &str)) -> String {
@@ -89,5 +115,23 @@ mod tests {
             assert_eq!(age(before(seconds), now), said);
             assert_eq!(short_age(before(seconds), now), short);
         }
+    }
+
+    #[test]
+    fn a_size_has_two_digits_where_it_matters() {
+        for (bytes, said) in [
+            (-1, "0 B"),
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1 kB"),
+            (16_384, "16 kB"),
+            (1_500_000, "1.4 MB"),
+            (734_003_200, "700 MB"),
+            (5_000_000_000, "4.6 GB"),
+            (i64::MAX, "838860 TB"),
+        ] {
+            assert_eq!(size(bytes), said);
+        }
+        assert_eq!([counted(1, "report"), counted(0, "report")], ["1 report", "0 reports"]);
     }
 }

@@ -220,3 +220,29 @@ fn the_time_is_the_services() {
     assert_eq!(server_time(Some(&"soon")), None);
     assert_eq!(server_time(None::<&&str>), None);
 }
+
+#[test]
+fn a_service_without_partitions_for_tomorrow_is_said() {
+    let service = |storage: serde_json::Value| -> ServiceStatus {
+        let mut status =
+            serde_json::json!({"version": "0.1.0", "started_at": now().to_rfc3339(), "builds": []});
+        if !storage.is_null() {
+            status["storage"] = storage;
+        }
+        serde_json::from_value(status).unwrap()
+    };
+    let newest = |day: &str| {
+        service(serde_json::json!({
+            "partitions": 2, "newest_day": day, "reports_bytes": 1, "database_bytes": 2, "default_rows_estimate": 0,
+        }))
+    };
+    assert_eq!(needs_a_person(&newest("2026-11-23"), now()), None);
+    assert!(needs_a_person(&newest("2026-11-22"), now()).unwrap().contains("no partition for tomorrow"));
+    let none = serde_json::json!({"partitions": 0, "reports_bytes": 1, "database_bytes": 2, "default_rows_estimate": 0});
+    assert!(needs_a_person(&service(none), now()).is_some());
+    assert_eq!(
+        needs_a_person(&service(serde_json::Value::Null), now()),
+        None,
+        "an older service does not say"
+    );
+}

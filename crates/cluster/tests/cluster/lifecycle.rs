@@ -103,3 +103,26 @@ fn a_link_leads_to_the_same_cluster() {
     crate::place::refused(&through, &["in use by another Milepost"]);
     assert!(cluster.is_running());
 }
+
+#[test]
+fn a_visitor_finds_the_running_server_and_makes_nothing() {
+    let place = Place::new();
+    let config = place.config();
+    let visit = || Cluster::url_of_running(&config, "postgres").unwrap();
+    assert_eq!(visit(), None);
+    assert!(!place.path("pg").exists());
+
+    let cluster = place.start();
+    assert_eq!(visit(), Some(cluster.url("postgres")));
+    std::os::unix::fs::symlink(place.path("pg"), place.path("link")).unwrap();
+    let through = Config::new(place.path("link"), Durability::Durable);
+    assert_eq!(Cluster::url_of_running(&through, "postgres").unwrap(), visit());
+    assert!(cluster.is_running());
+
+    // Nobody is behind what a dead server wrote.
+    let written = fs::read_to_string(place.path("pg/postmaster.pid")).unwrap();
+    cluster.stop().unwrap();
+    assert_eq!(visit(), None);
+    fs::write(place.path("pg/postmaster.pid"), written).unwrap();
+    assert_eq!(visit(), None);
+}

@@ -8,7 +8,7 @@ use milepost_domain::{BuildId, HostId, ReportId, host::HostRef};
 use milepost_store::{
     build,
     credential::{self, TokenHash},
-    host, ingest,
+    host,
     list::{self, Cursor, ReportsOf},
     report,
 };
@@ -16,7 +16,7 @@ use milepost_testkit::Database;
 
 use crate::{
     sql::{count, lines, run},
-    support::{DONE, at, everything, store},
+    support::{at, everything},
 };
 
 /// Tables that grow with every installation.
@@ -72,7 +72,6 @@ fn no_main_query_reads_a_growing_table_from_end_to_end() {
     let database = Database::new();
     let mut connection = database.connect();
     seed(&mut connection);
-    let mut registry = store(&database).registry();
     let now = at(0);
     // Row 41 is a build with reports, and of host 1 + 41 / 10.
     let (build_id, host_id): (BuildId, HostId) = (id(41).parse().unwrap(), id(5).parse().unwrap());
@@ -93,14 +92,6 @@ fn no_main_query_reads_a_growing_table_from_end_to_end() {
         ("reports from a cursor on", everything_of(ReportsOf::Build(build_id), after)),
         ("log", Box::new(|c| Ok(!report::log(c, build_id, report_id)?.text().is_empty()))),
         ("builds of a host", Box::new(|c| Ok(list::builds(c, &everything(now), Some(host_id))?.total == 10))),
-        (
-            "recording",
-            Box::new(|c| {
-                let arrived = [crate::support::report("packages", DONE, 1)];
-                Ok(ingest::record(c, &mut registry, build_id, &arrived, None, now)?
-                    == [ingest::Receipt::Recorded])
-            }),
-        ),
     ];
     for (what, mut work) in works {
         connection

@@ -34,12 +34,12 @@ fn a_repeated_report_is_stored_once_and_changes_the_build_once() {
         (vec![first.clone()], vec![Receipt::Repeated]),
         (vec![second, altered], vec![Receipt::Repeated, Receipt::Repeated]),
     ] {
-        assert_eq!(store.record(build, &batch, None, at(5)).unwrap(), receipts);
+        assert_eq!(store.record(build, &batch, None).unwrap(), receipts);
     }
     assert_eq!(load(&store, build), before);
     assert_eq!(version(&database, build), 2);
 
-    let receipts = store.record(build, &[third.clone(), first, third], None, at(9)).unwrap();
+    let receipts = store.record(build, &[third.clone(), first, third], None).unwrap();
     assert_eq!(receipts, [Receipt::Recorded, Receipt::Repeated, Receipt::Repeated]);
     assert_complete(&store, build, 3);
     assert_eq!(version(&database, build), 3);
@@ -55,7 +55,7 @@ fn a_report_that_several_nodes_send_at_once_is_stored_once() {
         let node = store(&database);
         let mut mine = reports.clone();
         mine.rotate_left(usize::from(number) % reports.len());
-        let take = |report: &Report| node.record(build, std::slice::from_ref(report), None, at(10)).unwrap();
+        let take = |report: &Report| node.record(build, std::slice::from_ref(report), None).unwrap();
         mine.iter().flat_map(take).collect::<Vec<_>>()
     });
     let all: Vec<Receipt> = receipts.into_iter().flatten().collect();
@@ -93,7 +93,7 @@ fn a_batch_is_recorded_but_for_what_is_refused() {
     let store = store(&database);
     let build = open_kickstart(&store, "web1");
     let batch = [report("get_ks", DONE, 1), report("pakcages", INIT, 2), report("packages", INIT, 3)];
-    let receipts = store.record(build, &batch, None, at(5)).unwrap();
+    let receipts = store.record(build, &batch, None).unwrap();
     let [Receipt::Recorded, Receipt::Refused(refusal), Receipt::Recorded] = &receipts[..] else {
         panic!("{receipts:?}");
     };
@@ -115,7 +115,7 @@ fn a_refused_report_changes_nothing_but_the_count() {
     let build = open_kickstart(&store, "web1");
     let before = load(&store, build);
     for second in 1..=2 {
-        store.record(build, &[report("nonsense", None, second)], None, at(second)).unwrap();
+        store.record(build, &[report("nonsense", None, second)], None).unwrap();
     }
     let after = load(&store, build);
     assert_eq!((after.course, after.marks), (before.course, before.marks));
@@ -129,11 +129,11 @@ fn a_loose_registry_takes_any_step_and_the_mode_of_the_request_is_stronger() {
     let loose = node(&database, Mode::Loose);
     let build = open_kickstart(&loose, "web1");
     record(&loose, build, &[report("nonsense", None, 1)]);
-    let refused = loose.record(build, &[report("humbug", None, 2)], Some(Mode::Strict), at(2)).unwrap();
+    let refused = loose.record(build, &[report("humbug", None, 2)], Some(Mode::Strict)).unwrap();
     assert!(matches!(refused[..], [Receipt::Refused(_)]));
     let strict = store(&database);
     assert_eq!(
-        strict.record(build, &[report("humbug", None, 3)], Some(Mode::Loose), at(3)).unwrap(),
+        strict.record(build, &[report("humbug", None, 3)], Some(Mode::Loose)).unwrap(),
         [Receipt::Recorded]
     );
     assert_complete(&strict, build, 2);
@@ -189,7 +189,7 @@ fn reports_of_a_build_that_is_not_known_are_refused_as_a_whole() {
     let database = Database::new();
     let unknown: BuildId = fresh_id(at(0));
     assert_ne!(unknown.uuid(), Uuid::nil());
-    let answer = store(&database).record(unknown, &[report("get_ks", DONE, 1)], None, at(1));
+    let answer = store(&database).record(unknown, &[report("get_ks", DONE, 1)], None);
     assert!(matches!(answer, Err(Error::NotFound { what: "build", .. })), "{answer:?}");
     assert_eq!(count(&mut database.connect(), "reports"), 0);
 }
@@ -199,7 +199,7 @@ fn a_step_that_another_node_registered_is_known_at_once() {
     let database = Database::new();
     let (ours, theirs) = (store(&database), store(&database));
     let build = open_kickstart(&ours, "web1");
-    let refused = ours.record(build, &[report("site.backup", None, 1)], None, at(1)).unwrap();
+    let refused = ours.record(build, &[report("site.backup", None, 1)], None).unwrap();
     assert!(matches!(refused[..], [Receipt::Refused(_)]));
     let step = crate::registry::step("site.backup", 470);
     theirs

@@ -5,16 +5,20 @@
     reason = "what a test calls is a test too, and clippy.toml looks at the functions marked as tests only"
 )]
 
+mod away;
 mod catalog;
 mod expiry;
 mod hosts;
 mod indexes;
 mod ingest;
+mod lanes;
 mod migrations;
 mod opening;
 mod paging;
+mod partitions;
 mod registry;
 mod replay;
+mod retention;
 mod rows;
 mod search;
 mod sql;

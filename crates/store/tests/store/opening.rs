@@ -125,7 +125,7 @@ fn the_same_token_at_once_gives_one_build() {
         let node = store(&database);
         let mut opening = opening(&node, "web1", 0);
         opening.credential = Some(token(1));
-        node.write(|connection| build::open(connection, &opening)).unwrap()
+        node.open(&opening).unwrap()
     });
     let ids: Vec<BuildId> = answers
         .iter()
@@ -151,7 +151,7 @@ fn a_known_token_answers_its_build_as_it_is() {
     record(&store, build, &[report("get_ks", DONE, 1)]);
     let mut again = opening(&store, "web1", 60);
     again.credential = Some(token(1));
-    let Opened::Known(known) = store.write(|connection| build::open(connection, &again)).unwrap() else {
+    let Opened::Known(known) = store.open(&again).unwrap() else {
         panic!("a second build");
     };
     assert_eq!(in_order(known.build.course), in_order(load(&store, build).course));
@@ -170,7 +170,7 @@ fn a_token_of_another_hosts_build_is_refused_and_changes_nothing() {
         let mut other = opening(&store, host, 60);
         other.credential = Some(token(1));
         other.host.model = Some(name("R650"));
-        let answer = store.write(|connection| build::open(connection, &other));
+        let answer = store.open(&other);
         assert_eq!(answer.unwrap_err(), Error::Conflict(Conflict::CredentialInUse));
     }
     let mut connection = database.connect();
@@ -183,9 +183,7 @@ fn a_token_of_another_hosts_build_is_refused_and_changes_nothing() {
 fn a_verdict_is_recorded_once_and_only_where_it_can_be() {
     let database = Database::new();
     let store = store(&database);
-    let judge = |build, verdict, second| {
-        store.write(|connection| build::judge(connection, build, verdict, at(second)))
-    };
+    let judge = |build, verdict, second| store.judge(build, verdict, at(second));
     let canceled = open_kickstart(&store, "web1");
     for second in [5, 6] {
         assert_eq!(judge(canceled, Verdict::Canceled, second).unwrap().build.course.ended_at, Some(at(5)));

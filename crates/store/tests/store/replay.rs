@@ -104,7 +104,7 @@ fn send(store: &Store, build: BuildId, reports: &[Report], size: usize) {
         for report in &mut batch {
             report.received_at = at(second);
         }
-        store.record(build, &batch, None, at(second)).unwrap();
+        store.record(build, &batch, None).unwrap();
     }
 }
 

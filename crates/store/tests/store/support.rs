@@ -13,7 +13,7 @@ use milepost_domain::{
     Build, BuildId, HostFacts, Id, Label, Name, Report, ReportId, Status, Time, build::Course, registry::Mode,
 };
 use milepost_store::{
-    PoolSettings, Store,
+    Settings, Store,
     build::{self, HostBuild, Opened, Opening},
     credential::TokenHash,
     ingest::Receipt,
@@ -55,7 +55,7 @@ pub(crate) fn name(text: &str) -> Name {
 
 /// A node of its own on the database.
 pub(crate) fn node(database: &Database, mode: Mode) -> Store {
-    let settings = PoolSettings { connections: 2, ..PoolSettings::default() };
+    let settings = Settings { connections: 2, ..Settings::default() };
     Store::connect(&database.url, &settings, mode).unwrap()
 }
 
@@ -86,7 +86,7 @@ pub(crate) const fn token(number: u8) -> TokenHash {
 
 #[track_caller]
 pub(crate) fn open(store: &Store, opening: &Opening) -> HostBuild {
-    match store.write(|connection| build::open(connection, opening)).unwrap() {
+    match store.open(opening).unwrap() {
         Opened::New(opened) => opened,
         Opened::Known(known) => panic!("the build is known: {known:?}"),
     }
@@ -115,7 +115,7 @@ pub(crate) fn numbered(mut report: Report, seq: i64) -> Report {
 #[track_caller]
 pub(crate) fn record(store: &Store, build: BuildId, reports: &[Report]) {
     for report in reports {
-        let receipts = store.record(build, std::slice::from_ref(report), None, report.received_at).unwrap();
+        let receipts = store.record(build, std::slice::from_ref(report), None).unwrap();
         assert_eq!(receipts, [Receipt::Recorded]);
     }
 }

@@ -18,6 +18,9 @@ pub(crate) struct Recorded {
     pub result: String,
 }
 
+/// What the sender of a report is told that the database refuses.
+pub(crate) const FAILED: &str = "the database refuses this report; the log of the service says why";
+
 /// The answer to one report.
 pub(crate) fn of_receipt(
     request: &HttpRequest,
@@ -28,6 +31,9 @@ pub(crate) fn of_receipt(
         Some(Receipt::Recorded) => "recorded",
         Some(Receipt::Repeated) => "repeated",
         Some(Receipt::Refused(refusal)) => return Err(Problem::new(Code::UnknownStep, refusal)),
+        Some(Receipt::Failed(why)) => {
+            return Err(Problem { internal: Some(why), ..Problem::new(Code::Internal, FAILED) });
+        }
         None => return Err(Problem::internal("a report was taken and nothing became of it")),
     };
     Ok(line(request, status, word, &Recorded { result: word.to_owned() }))

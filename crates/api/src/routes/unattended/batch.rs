@@ -110,7 +110,7 @@ pub(crate) async fn report_batch(
         })
         .collect();
     let valid: Vec<Report> = parsed.iter().filter_map(|report| report.as_ref().ok().cloned()).collect();
-    let mut receipts = record(&app, build, valid, None, now).await?.into_iter();
+    let mut receipts = record(&app, build, valid, None).await?.into_iter();
     let results: Vec<BatchResult> = parsed
         .iter()
         .map(|report| {
@@ -120,6 +120,7 @@ pub(crate) async fn report_batch(
                     Some(Receipt::Recorded) => ("recorded", None),
                     Some(Receipt::Repeated) => ("repeated", None),
                     Some(Receipt::Refused(refusal)) => ("refused", Some(refusal.to_string())),
+                    Some(Receipt::Failed(_)) => ("refused", Some(answer::FAILED.to_owned())),
                     None => ("refused", Some("nothing became of it".to_owned())),
                 },
             };

@@ -43,7 +43,7 @@ async fn callback(
     report.log = Log::from_bytes(body);
     // Every workflow knows `built`; a site's own that leaves it out still gets told.
     let receipts =
-        record(app, build.build, vec![report], Some(milepost_domain::registry::Mode::Loose), now).await?;
+        record(app, build.build, vec![report], Some(milepost_domain::registry::Mode::Loose)).await?;
     answer::of_receipt(request, StatusCode::CREATED, receipts)
 }
 

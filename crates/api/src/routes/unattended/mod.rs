@@ -11,7 +11,7 @@ mod step;
 pub(crate) mod update;
 
 use actix_web::web;
-use milepost_domain::{BuildId, Report, Time, registry::Mode};
+use milepost_domain::{BuildId, Report, registry::Mode};
 use milepost_store::ingest::Receipt;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -38,9 +38,6 @@ async fn record(
     build: BuildId,
     reports: Vec<Report>,
     mode: Option<Mode>,
-    now: Time,
 ) -> Result<Vec<Receipt>, Problem> {
-    let store = app.store.clone();
-    let work = move || store.record(build, &reports, mode, now);
-    Ok(web::block(work).await.map_err(Problem::internal)??)
+    Ok(app.store.submit(build, reports, mode)?.await?)
 }

@@ -58,7 +58,7 @@ async fn report(
     let now = clock::now();
     let build = auth::build_of(app, fields.token(), Expiry::Holds, now).await?.build;
     let report = fields.report(now)?;
-    let receipts = record(app, build, vec![report], None, now).await?;
+    let receipts = record(app, build, vec![report], None).await?;
     answer::of_receipt(request, StatusCode::OK, receipts)
 }
 

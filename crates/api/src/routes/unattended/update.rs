@@ -5,11 +5,11 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, post, web};
 use milepost_domain::{
-    HostFacts, Label, Name, Percent, Report, Status,
+    BuildId, HostFacts, Label, Name, Percent, Report, Status, Time,
     host::{HostRef, parse_host_name},
-    registry::{Mode, Registry},
+    registry::Mode,
 };
-use milepost_store::{Error, PgConnection, build, host};
+use milepost_store::{Error, Seen, build::Opened};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -18,7 +18,7 @@ use super::answer;
 use crate::{
     App,
     body::Body,
-    clock, db,
+    clock,
     problem::{Code, Faults, Problem},
     routes::v2::opening,
 };
@@ -130,26 +130,32 @@ impl HostUpdate {
 }
 
 /// The build that the host has under way, or a new one that expects nothing.
-fn build_under_way(
-    connection: &mut PgConnection,
-    registry: &Registry,
-    facts: &HostFacts,
-    now: milepost_domain::Time,
-    lifetime: chrono::Duration,
-) -> milepost_store::Result<milepost_domain::BuildId> {
-    let known = match host::find(connection, &HostRef::Name(facts.name.to_string())) {
-        Ok(host) => build::latest(connection, host.id, now)?,
-        Err(Error::NotFound { .. }) => None,
-        Err(error) => return Err(error),
+async fn build_under_way(app: &web::Data<App>, facts: HostFacts, now: Time) -> Result<BuildId, Problem> {
+    let named = HostRef::Name(facts.name.to_string());
+    let under_way = move |seen: &Seen| {
+        let build = seen.build(now);
+        build.course.ended_at.is_none().then_some(build.id)
     };
-    if let Some(build) = known.filter(|build| build.course.ended_at.is_none()) {
-        return Ok(build.id);
+    if let Some(id) = app.store.remembered(&named).as_ref().and_then(under_way) {
+        return Ok(id);
     }
-    let workflow = Label::from_words(WORKFLOW).unwrap_or_else(Label::built);
-    let opening = opening(registry, facts.clone(), workflow, None, now, now + lifetime);
-    match build::open(connection, &opening)? {
-        build::Opened::New(opened) | build::Opened::Known(opened) => Ok(opened.build.id),
-    }
+    let (store, lifetime) = (app.store.clone(), app.settings.token_duration);
+    let work = move || {
+        let known = match store.look_at(&named) {
+            Ok(seen) => under_way(&seen),
+            Err(Error::NotFound { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        if let Some(id) = known {
+            return Ok(id);
+        }
+        let workflow = Label::from_words(WORKFLOW).unwrap_or_else(Label::built);
+        let opening = opening(&store.registry(), facts, workflow, None, now, now + lifetime);
+        match store.open(&opening)? {
+            Opened::New(opened) | Opened::Known(opened) => Ok(opened.build.id),
+        }
+    };
+    Ok(web::block(work).await.map_err(Problem::internal)??)
 }
 
 /// Take an update as a site's own daemon would.
@@ -176,11 +182,7 @@ pub(crate) async fn update_host(
     }
     let now = clock::now();
     let update = update.check()?;
-    let (registry, lifetime) = (app.store.registry(), app.settings.token_duration);
-    let host = update.host;
-    let build =
-        db::write(&app, move |connection| build_under_way(connection, &registry, &host, now, lifetime))
-            .await?;
+    let build = build_under_way(&app, update.host, now).await?;
     let report = Report {
         name: update.step,
         status: update.status,
@@ -188,6 +190,6 @@ pub(crate) async fn update_host(
         percentage: update.percentage,
         ..Report::simple(clock::new_id(now), update.label, now)
     };
-    let receipts = super::record(&app, build, vec![report], Some(Mode::Loose), now).await?;
+    let receipts = super::record(&app, build, vec![report], Some(Mode::Loose)).await?;
     answer::of_receipt(&request, StatusCode::OK, receipts)
 }

@@ -10,7 +10,7 @@ use milepost_domain::{
 use milepost_store::{
     build::{self, HostBuild, Opened, Opening, Verdict},
     credential::TokenHash,
-    ingest, list,
+    list,
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -209,7 +209,7 @@ pub(crate) async fn page_of_builds(
     let listing = params.read(list::FIELDS, list::SORTABLE, now)?;
     let query = listing.query.clone();
     let page = db::read(app, move |connection| {
-        let only = only.map(|host| milepost_store::host::find(connection, &host)).transpose()?;
+        let only = only.as_ref().map(|host| milepost_store::host::find(connection, host)).transpose()?;
         list::builds(connection, &query, only.map(|host| host.id))
     })
     .await?;
@@ -240,7 +240,8 @@ pub(crate) async fn create_build(
     let token = new.token.unwrap_or_else(BuildToken::generate);
     let expires_at = new.expires_at.unwrap_or_else(|| now + app.settings.token_duration);
     let opening = opening(&registry, new.host, new.workflow, Some(token.hash()), now, expires_at);
-    let opened = db::write(&app, move |connection| build::open(connection, &opening)).await?;
+    let store = app.store.clone();
+    let opened = web::block(move || store.open(&opening)).await.map_err(Problem::internal)??;
     let (mut response, HostBuild { host, build }) = match opened {
         Opened::New(opened) => (HttpResponse::Created(), opened),
         Opened::Known(opened) => (HttpResponse::Ok(), opened),
@@ -321,21 +322,19 @@ pub(crate) async fn update_build(
 ) -> Result<web::Json<BuildView>, Problem> {
     let now = clock::now();
     let id = parse_build_id(&id)?;
-    let mut registry = app.store.registry();
-    let found = db::write(&app, move |connection| match patch.state {
-        RecordableState::Completed => build::judge(connection, id, Verdict::Completed, now),
-        RecordableState::Canceled => build::judge(connection, id, Verdict::Canceled, now),
+    let store = app.store.clone();
+    let work = move || match patch.state {
+        RecordableState::Completed => store.judge(id, Verdict::Completed, now),
+        RecordableState::Canceled => store.judge(id, Verdict::Canceled, now),
         RecordableState::Installed => {
-            if build::is_installed(connection, id, now)? {
-                return build::load_with_host(connection, id, now);
+            if !store.read(|connection| build::is_installed(connection, id, now))? {
+                let mut report = Report::simple(clock::new_id(now), Label::built(), now);
+                report.status = Some(Status::Done);
+                store.record(id, &[report], Some(Mode::Loose))?;
             }
-            let built = Label::built();
-            let mut report = Report::simple(clock::new_id(now), built, now);
-            report.status = Some(Status::Done);
-            ingest::record(connection, &mut registry, id, &[report], Some(Mode::Loose), now)?;
-            build::load_with_host(connection, id, now)
+            store.read(|connection| build::load_with_host(connection, id, now))
         }
-    })
-    .await?;
+    };
+    let found = web::block(work).await.map_err(Problem::internal)??;
     Ok(web::Json(BuildView::of(found.host, &found.build, now)))
 }

@@ -5,8 +5,8 @@ use actix_web::{
     http::header::{self, EntityTag, Header as _, IfNoneMatch},
     web,
 };
-use milepost_domain::host::HostRef;
-use milepost_store::{Error, build, host, list};
+use milepost_domain::{Time, host::HostRef};
+use milepost_store::{Error, Seen, list};
 use sha2::{Digest, Sha256};
 
 use super::builds::page_of_builds;
@@ -58,16 +58,8 @@ pub(crate) async fn get_host_progress(
     host: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let now = clock::now();
-    let named = HostRef::parse(&host);
-    let progress = db::read(&app, move |connection| {
-        let host = host::find(connection, &named)?;
-        let build = build::latest(connection, host.id, now)?;
-        let name = host.facts.name.to_string();
-        build
-            .map(|build| HostProgress::of(host, &build, now))
-            .ok_or_else(|| Error::not_found("build of host", &name))
-    })
-    .await?;
+    let (seen, as_of) = look(&app, HostRef::parse(&host), now).await?;
+    let progress = HostProgress::of(&seen, as_of, now);
     let body = serde_json::to_string(&progress).map_err(Problem::internal)?;
     let digest = hex(Sha256::digest(body.as_bytes()).get(..12).unwrap_or_default());
     let etag = EntityTag::new_strong(digest);
@@ -80,6 +72,29 @@ pub(crate) async fn get_host_progress(
     // Shared caches must not keep what needs a credential.
     response.insert_header(header::ETag(etag)).insert_header((header::CACHE_CONTROL, "private, no-cache"));
     Ok(if unchanged { response.finish() } else { response.content_type("application/json").body(body) })
+}
+
+/// What there is to see of a host: what is remembered, if that is sure; else what the database
+/// says; and while that is away what was last known, with the time as of which it was.
+async fn look(app: &web::Data<App>, named: HostRef, now: Time) -> Result<(Seen, Option<Time>), Problem> {
+    if let Some(seen) = app.store.remembered(&named) {
+        return Ok((seen, None));
+    }
+    let last_known = |named: &HostRef| {
+        let age = chrono::Duration::from_std(app.store.last_contact()).unwrap_or_default();
+        app.store.last_known(named).map(|seen| (seen, Some(now - age)))
+    };
+    if app.store.condition().away.is_some()
+        && let Some(seen) = last_known(&named)
+    {
+        return Ok(seen);
+    }
+    let (store, asked) = (app.store.clone(), named.clone());
+    let looked = web::block(move || store.look_at(&asked)).await.map_err(Problem::internal)?;
+    match looked {
+        Err(error @ Error::Unavailable(_)) => last_known(&named).ok_or_else(|| error.into()),
+        answer => Ok((answer?, None)),
+    }
 }
 
 /// List the builds of a host, newest first.

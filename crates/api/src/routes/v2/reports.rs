@@ -66,9 +66,9 @@ async fn stream(
     let listing = params.read(list::REPORT_FIELDS, SORTABLE, now)?;
     let query = listing.query.clone();
     let (page, seen) = db::read(app, move |connection| {
-        let of = match of {
-            HostOrBuild::Host(named) => ReportsOf::Host(host::find(connection, &named)?.id),
-            HostOrBuild::Build(id) => ReportsOf::Build(milepost_store::build::load(connection, id, now)?.id),
+        let of = match &of {
+            HostOrBuild::Host(named) => ReportsOf::Host(host::find(connection, named)?.id),
+            HostOrBuild::Build(id) => ReportsOf::Build(milepost_store::build::load(connection, *id, now)?.id),
         };
         let page = list::reports(connection, &query, of, after)?;
         let seen = Cursor::after(of, &page.results);

@@ -1,9 +1,9 @@
 //! How the service is doing, for a dashboard or Foreman's own status page.
 
 use actix_web::{get, web};
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Duration, NaiveDate, Utc};
 use milepost_domain::State;
-use milepost_store::list;
+use milepost_store::{list, retention::Policy, storage};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -23,6 +23,54 @@ pub(crate) struct StateCount {
     pub count: i64,
 }
 
+/// How much room the data takes, and how long it is kept.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Storage {
+    /// How many daily partitions there are, of reports and of logs.
+    #[schema(minimum = 0, example = 70)]
+    pub partitions: usize,
+    /// The oldest day (UTC) of which reports have a partition.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "2026-10-23")]
+    pub oldest_day: Option<NaiveDate>,
+    /// The newest one. It lies ahead; when it does not, the housekeeping of the service fails.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "2026-11-26")]
+    pub newest_day: Option<NaiveDate>,
+    /// Size of all reports and logs with their indexes, in bytes.
+    #[schema(example = 734_003_200)]
+    pub reports_bytes: i64,
+    /// Size of the whole database, in bytes.
+    #[schema(example = 801_112_064)]
+    pub database_bytes: i64,
+    /// About how many reports lie outside the daily partitions, because there was none for their day.
+    #[schema(example = 0)]
+    pub default_rows_estimate: i64,
+    /// For how many days reports and logs are kept; absent: for ever.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 31)]
+    pub reports_retention_days: Option<u32>,
+    /// For how many days builds are kept after they ended; absent: for ever.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 400)]
+    pub builds_retention_days: Option<u32>,
+}
+
+impl Storage {
+    fn of(storage: &storage::Storage, retention: Policy) -> Self {
+        Self {
+            partitions: storage.partitions,
+            oldest_day: storage.oldest_day,
+            newest_day: storage.newest_day,
+            reports_bytes: storage.reports_bytes,
+            database_bytes: storage.database_bytes,
+            default_rows_estimate: storage.default_rows,
+            reports_retention_days: retention.reports_days,
+            builds_retention_days: retention.builds_days,
+        }
+    }
+}
+
 /// How the service is doing.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ServiceStatus {
@@ -33,6 +81,9 @@ pub(crate) struct ServiceStatus {
     pub started_at: DateTime<Utc>,
     /// Builds that are under way or ended within the last day, by state; every state is listed.
     pub builds: Vec<StateCount>,
+    /// How much room the data takes, and how long it is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storage: Option<Storage>,
 }
 
 /// How the service is doing.
@@ -44,10 +95,14 @@ pub(crate) async fn get_status(
     app: web::Data<App>,
 ) -> Result<web::Json<ServiceStatus>, Problem> {
     let now = clock::now();
-    let counts =
-        db::read(&app, move |connection| list::states(connection, now - Duration::days(1), now)).await?;
+    let (counts, storage) = db::read(&app, move |connection| {
+        let counts = list::states(connection, now - Duration::days(1), now)?;
+        Ok((counts, storage::storage(connection)?))
+    })
+    .await?;
     let count = |state| counts.iter().find(|(known, _)| *known == state).map_or(0, |(_, count)| *count);
     let builds = State::ALL.iter().map(|&state| StateCount { state, count: count(state) }).collect();
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    Ok(web::Json(ServiceStatus { version, started_at: app.started_at, builds }))
+    let storage = Some(Storage::of(&storage, app.settings.retention));
+    Ok(web::Json(ServiceStatus { version, started_at: app.started_at, builds, storage }))
 }

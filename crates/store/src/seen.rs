@@ -1,0 +1,113 @@
+//! What one look at a host shows: from what is remembered where that is sure, else from the
+//! database, and at worst as it was last known.
+//!
+//! The rule it protects: a reader never waits for a writer, and an answer that may be old says as
+//! of when.
+
+use std::{borrow::Cow, sync::Arc, time::Duration};
+
+use milepost_domain::{Build, BuildId, Host, Time, host::HostRef};
+
+use crate::{
+    Error, Result, Store,
+    build::{self, Known},
+    credential::{self, Credential, TokenHash},
+    host,
+    memory::KnownHost,
+};
+
+/// A host with the build that it has under way, or had last.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    host: Arc<KnownHost>,
+    build: Arc<Known>,
+}
+
+impl Seen {
+    /// The host.
+    #[must_use]
+    pub fn host(&self) -> &Host {
+        &self.host.host
+    }
+
+    /// Its build, as it stands at `now`.
+    #[must_use]
+    pub fn build(&self, now: Time) -> Cow<'_, Build> {
+        let build = &self.build.build;
+        if build.would_settle(now) {
+            let mut settled = build.clone();
+            settled.settle(now);
+            return Cow::Owned(settled);
+        }
+        Cow::Borrowed(build)
+    }
+
+    /// Grows with each change of the build.
+    #[must_use]
+    pub fn version(&self) -> (BuildId, i64) {
+        (self.build.build.id, self.build.version)
+    }
+}
+
+impl Store {
+    /// What is remembered of a host, if that is sure to be what is. Asks nobody.
+    #[must_use]
+    pub fn remembered(&self, named: &HostRef) -> Option<Seen> {
+        let is_sure = self.shared().memory.is_sure() && !self.ingest().spooling().is_away();
+        is_sure.then(|| self.last_known(named)).flatten()
+    }
+
+    /// What was last known of a host, however long ago. Asks nobody.
+    #[must_use]
+    pub fn last_known(&self, named: &HostRef) -> Option<Seen> {
+        let memory = &self.shared().memory;
+        let host = memory.host(named)?;
+        let build = memory.build(host.latest?.uuid())?;
+        Some(Seen { host, build })
+    }
+
+    /// How long ago the database last answered: what is last known is at most that old.
+    #[must_use]
+    pub fn last_contact(&self) -> Duration {
+        self.shared().memory.proven_for()
+    }
+
+    /// Looks at a host in the database, and remembers it.
+    ///
+    /// # Errors
+    /// When it is not known, or never had a build; or when the database cannot be reached.
+    pub fn look_at(&self, named: &HostRef) -> Result<Seen> {
+        let memory = &self.shared().memory;
+        let host_ticket = memory.host_ticket();
+        self.read(|connection| {
+            let host = host::find(connection, named)?;
+            let no_build = || Error::not_found("build of host", &host.facts.name);
+            let latest = build::latest_id(connection, host.id)?;
+            let id = latest.ok_or_else(no_build)?.uuid();
+            let ticket = memory.ticket(id);
+            let build = Arc::new(build::load_known(connection, &[id])?.pop().ok_or_else(no_build)?);
+            memory.learn(ticket, &build);
+            let host = KnownHost { host, latest };
+            memory.learn_host(host_ticket, named.clone(), host.clone());
+            Ok(Seen { host: Arc::new(host), build })
+        })
+    }
+
+    /// What the credential of that hash opens, if it is remembered. Asks nobody.
+    #[must_use]
+    pub fn remembered_credential(&self, hash: TokenHash) -> Option<Credential> {
+        self.shared().memory.credential(hash)
+    }
+
+    /// What the credential of that hash opens; `None` when nobody registered it.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub fn credential(&self, hash: TokenHash) -> Result<Option<Credential>> {
+        let found = self.read(|connection| credential::find(connection, hash))?;
+        if let Some(credential) = found {
+            self.shared().memory.learn_credential(hash, credential);
+        }
+        Ok(found)
+    }
+}
