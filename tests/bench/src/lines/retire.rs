@@ -96,7 +96,10 @@ fn round(world: &mut World, round: u32, findings: &mut Findings) -> Result<()> {
     let ((ours, reports), theirs) =
         in_turns(world, round, |world| prune(world, day), |world| delete_day(&world.database, day))?;
     findings.results.add(SPEC, ours, Some(theirs));
-    findings.note(format!("The day that is retired has {reports} reports."));
+    findings.note(format!(
+        "The day that is retired has about {} reports.",
+        world.options.reports / u64::from(DAYS)
+    ));
     world.narrator.say(&format!(
         "  {reports} reports: pruned in {}; deleted and vacuumed in {}",
         Unit::Seconds.show(ours),
