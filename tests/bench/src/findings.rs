@@ -65,7 +65,6 @@ pub(crate) struct Findings {
 
 impl Findings {
     pub(crate) fn add_work(&mut self, what: &str, split: Split, outcome: Outcome) {
-        self.look_for_strangers(split);
         if let Some(work) = self.works.iter_mut().find(|work| work.what == what) {
             work.splits.push(split);
             work.outcomes.push(outcome);
@@ -75,13 +74,34 @@ impl Findings {
         }
     }
 
-    fn look_for_strangers(&mut self, split: Split) {
-        if split.other > STRANGERS {
-            self.note(format!(
-                "In some runs something else used more than {STRANGERS:.0} % of the processors; measure again when \
-                 the machine is calm."
-            ));
+    /// Runs a round, and marks what it found where something else used the machine meanwhile.
+    pub(crate) fn round(
+        &mut self,
+        world: &mut World,
+        round: impl FnOnce(&mut World, &mut Self) -> Result<()>,
+    ) -> Result<()> {
+        let before = self.results.lengths();
+        // All but PostgreSQL are our children, and waited for when the round ends.
+        let meter = Meter::start(None, Some(world.database.pid()?));
+        round(world, self)?;
+        let strangers = meter.stop().other;
+        self.results.end_round(&before, strangers > STRANGERS);
+        if strangers > STRANGERS {
+            world
+                .narrator
+                .say(&format!("  something else used {strangers:.0} % of the processors in this round"));
         }
+        Ok(())
+    }
+
+    /// What a question mark means, where there is one.
+    pub(crate) fn doubt(&self) -> Option<String> {
+        self.results.rows.iter().any(crate::results::Row::is_doubtful).then(|| {
+            format!(
+                "?: in most rounds of that line something else used more than {STRANGERS:.0} % of the processors; \
+                 measure again when the machine is calm."
+            )
+        })
     }
 
     pub(crate) fn add_paced(&mut self, rate: u64, paced: Paced) {
@@ -99,9 +119,7 @@ impl Findings {
 
     /// Measures the disk, with nobody else at work, and keeps the distribution.
     pub(crate) fn measure_disk(&mut self, world: &World, seconds: u64) -> Result<Sorted> {
-        let meter = Meter::start(None, None);
         let found = disk::fdatasync(&world.place, std::time::Duration::from_secs(seconds))?;
-        self.look_for_strangers(meter.stop());
         self.disk.push(found.clone());
         Ok(found)
     }

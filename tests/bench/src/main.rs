@@ -96,9 +96,12 @@ fn run(args: &Args) -> Result<()> {
             stop::check()?;
             let (at, of, name) = (at + 1, lines.len(), line.names.join(", "));
             world.narrator.say(&format!("line {at}/{of}, {name}: round {round}/{rounds}"));
-            (line.round)(&mut world, round, &mut findings)?;
+            findings.round(&mut world, |world, findings| (line.round)(world, round, findings))?;
             world.narrator.pass(line.seconds(world.options, rounds) / f64::from(rounds));
         }
+    }
+    if let Some(doubt) = findings.doubt() {
+        findings.note(doubt);
     }
     let mut out = std::io::stdout().lock();
     out.write_all(table::text(&findings).as_bytes())?;

@@ -38,6 +38,9 @@ pub(crate) struct Row {
     pub(crate) spec: Spec,
     pub(crate) ours: Vec<f64>,
     pub(crate) theirs: Vec<f64>,
+    /// How many rounds there were, and in how many something else used the machine.
+    rounds: u32,
+    disturbed: u32,
 }
 
 /// How far a line got.
@@ -93,6 +96,11 @@ impl Row {
         }
     }
 
+    /// Whether most of its rounds were disturbed, so that it says little.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        2 * self.disturbed > self.rounds
+    }
+
     /// What it is, ours, the reference's, least, median, most, goal, heroic goal, reached.
     pub(crate) fn cells(&self) -> [String; 10] {
         let figures = self.figures();
@@ -110,7 +118,7 @@ impl Row {
             self.shown(most(&figures)),
             limit(self.spec.goal),
             limit(self.spec.heroic),
-            self.reached().text().to_owned(),
+            format!("{}{}", self.reached().text(), if self.is_doubtful() { "?" } else { "" }),
         ]
     }
 }
@@ -128,12 +136,27 @@ impl Results {
         let row = if let Some(row) = self.rows.iter_mut().find(same) {
             row
         } else {
-            self.rows.push(Row { spec, ours: Vec::new(), theirs: Vec::new() });
+            self.rows.push(Row { spec, ours: Vec::new(), theirs: Vec::new(), rounds: 0, disturbed: 0 });
             let Some(row) = self.rows.last_mut() else { return };
             row
         };
         row.ours.push(ours);
         row.theirs.extend(theirs);
+    }
+
+    /// How many values each row has.
+    pub(crate) fn lengths(&self) -> Vec<usize> {
+        self.rows.iter().map(|row| row.ours.len()).collect()
+    }
+
+    /// Ends a round for the rows that have got longer since.
+    pub(crate) fn end_round(&mut self, since: &[usize], disturbed: bool) {
+        for (at, row) in self.rows.iter_mut().enumerate() {
+            if row.ours.len() > since.get(at).copied().unwrap_or_default() {
+                row.rounds += 1;
+                row.disturbed += u32::from(disturbed);
+            }
+        }
     }
 }
 
@@ -151,7 +174,7 @@ mod tests {
     };
 
     fn row(spec: Spec, ours: f64, theirs: f64) -> Row {
-        Row { spec, ours: vec![ours], theirs: vec![theirs] }
+        Row { spec, ours: vec![ours], theirs: vec![theirs], rounds: 1, disturbed: 0 }
     }
 
     #[test]
