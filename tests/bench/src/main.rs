@@ -113,6 +113,6 @@ fn run(args: &Args) -> Result<()> {
     if world.place.is_kept() {
         writeln!(out, "\nkept: {}", world.place.path().display())?;
     }
-    world.narrator.say("done; everything is stopped and removed");
+    world.narrator.say("done; what was started is stopped");
     Ok(())
 }
