@@ -92,8 +92,8 @@ fn column(field: &Field) -> String {
 fn report_column(field: &Field) -> String {
     match field.name {
         "step" => "r.label".to_owned(),
-        // A report without a log has none, rather than one of no bytes.
-        "log_bytes" => "NULLIF(r.log_bytes, 0)".to_owned(),
+        // A short log lies in the row.
+        "log_bytes" => "COALESCE(r.log_bytes, octet_length(r.log))".to_owned(),
         other => format!("r.{other}"),
     }
 }
@@ -310,17 +310,16 @@ pub fn reports(
     of: ReportsOf,
     after: Option<Cursor>,
 ) -> Result<Page<StoredReport>> {
+    // Named one by one, so that PostgreSQL passes over the partitions of other days.
+    let builds = match of {
+        ReportsOf::Build(build) => vec![build.uuid()],
+        ReportsOf::Host(host) => build::ids_of(connection, host)?,
+    };
     let start = |select: &str| {
         let mut statement = Statement::default();
         statement.push("SELECT ").push(select).push(" FROM reports r");
         condition(&mut statement, query);
-        match of {
-            ReportsOf::Build(build) => statement.push(" AND r.build_id = ").bind(Bind::Uuid(build.uuid())),
-            ReportsOf::Host(host) => statement
-                .push(" AND r.build_id = ANY (ARRAY(SELECT id FROM builds WHERE host_id = ")
-                .bind(Bind::Uuid(host.uuid()))
-                .push("))"),
-        };
+        statement.push(" AND r.build_id = ANY (").bind(Bind::Uuids(builds.clone())).push(")");
         statement
     };
     let total = count(connection, start("count(*)"))?;
@@ -352,7 +351,18 @@ pub fn reports(
         .push(" OFFSET ")
         .bind(Bind::BigInt(query.offset));
     let rows: Vec<ReportRow> = statement.into_query().load(connection)?;
-    let results = rows.into_iter().map(ReportRow::into_domain).collect::<Result<_>>()?;
+    let mut ids: Vec<Uuid> = rows.iter().map(|row| row.build_id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let plans = build::plans_of(connection, &ids)?;
+    let plan_of = |row: &ReportRow| plans.get(&row.build_id).cloned().unwrap_or_default();
+    let results = rows
+        .into_iter()
+        .map(|row| {
+            let plan = plan_of(&row);
+            row.into_domain(&plan)
+        })
+        .collect::<Result<_>>()?;
     Ok(Page { total, subtotal, results })
 }
 

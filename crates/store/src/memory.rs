@@ -9,7 +9,7 @@ use std::{
     num::NonZeroUsize,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -44,15 +44,42 @@ pub(crate) const fn at_least_one(count: usize) -> NonZeroUsize {
 pub(crate) struct KnownHost {
     pub(crate) host: Host,
     pub(crate) latest: Option<BuildId>,
+    /// Of this process, never the same for another reading of a host.
+    pub(crate) reading: u64,
+}
+
+impl KnownHost {
+    pub(crate) fn new(host: Host, latest: Option<BuildId>) -> Self {
+        static READINGS: AtomicU64 = AtomicU64::new(0);
+        Self { host, latest, reading: READINGS.fetch_add(1, Ordering::Relaxed) }
+    }
 }
 
 /// When somebody began to read the database: what was said since makes it void.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ticket(u64);
 
+/// A [`Ticket`] for whichever build it turns out to be.
+pub(crate) struct Tickets(Vec<Ticket>);
+
+impl Tickets {
+    /// The ticket of that build.
+    pub(crate) fn of(&self, id: Uuid) -> Ticket {
+        // Without one, nothing fits.
+        self.0.get(place(id)).copied().unwrap_or(Ticket(u64::MAX))
+    }
+}
+
+/// In which shard a build is.
+fn place(id: Uuid) -> usize {
+    // The last byte of a UUID v7 is random.
+    usize::from(id.as_bytes().last().copied().unwrap_or_default()) % SHARDS
+}
+
 struct Shard {
-    builds: LruCache<Uuid, Arc<Known>>,
-    said: u64,
+    builds: Mutex<LruCache<Uuid, Arc<Known>>>,
+    /// How often something was said of a build in here; changed with the builds locked.
+    said: AtomicU64,
 }
 
 struct Hosts {
@@ -66,7 +93,7 @@ pub(crate) struct Memory {
     is_sure: AtomicBool,
     /// When the database last answered.
     proven: Mutex<Instant>,
-    shards: Vec<Mutex<Shard>>,
+    shards: Vec<Shard>,
     hosts: Mutex<Hosts>,
     credentials: Mutex<LruCache<TokenHash, Credential>>,
 }
@@ -78,7 +105,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Memory {
     pub(crate) fn new() -> Self {
-        let shard = || Mutex::new(Shard { builds: LruCache::new(at_least_one(BUILDS / SHARDS)), said: 0 });
+        let shard = || Shard {
+            builds: Mutex::new(LruCache::new(at_least_one(BUILDS / SHARDS))),
+            said: AtomicU64::new(0),
+        };
         Self {
             is_sure: AtomicBool::new(false),
             proven: Mutex::new(Instant::now()),
@@ -115,39 +145,44 @@ impl Memory {
         self.is_sure.store(true, Ordering::Release);
     }
 
-    fn shard(&self, id: Uuid) -> Option<MutexGuard<'_, Shard>> {
-        // The last byte of a UUID v7 is random.
-        let at = usize::from(id.as_bytes().last().copied().unwrap_or_default()) % SHARDS;
-        self.shards.get(at).map(lock)
+    fn shard(&self, id: Uuid) -> Option<&Shard> {
+        self.shards.get(place(id))
     }
 
     /// The build as it was last committed, as far as this process knows.
     pub(crate) fn build(&self, id: Uuid) -> Option<Arc<Known>> {
-        self.shard(id)?.builds.get(&id).cloned()
+        lock(&self.shard(id)?.builds).get(&id).cloned()
     }
 
     /// To be taken before the database is asked of a build, or told of it.
     pub(crate) fn ticket(&self, id: Uuid) -> Ticket {
-        Ticket(self.shard(id).map_or(0, |shard| shard.said))
+        Ticket(self.shard(id).map_or(0, |shard| shard.said.load(Ordering::Acquire)))
+    }
+
+    /// To be taken before the database is asked of a build that is not known yet.
+    pub(crate) fn tickets(&self) -> Tickets {
+        Tickets(self.shards.iter().map(|shard| Ticket(shard.said.load(Ordering::Acquire))).collect())
     }
 
     /// Keeps a build as the database has it, unless something was said since the ticket was taken
     /// or a later version is known.
     pub(crate) fn learn(&self, ticket: Ticket, known: &Arc<Known>) {
         let id = known.build.id.uuid();
-        let Some(mut shard) = self.shard(id) else { return };
-        let is_newer = shard.builds.peek(&id).is_none_or(|old| old.version < known.version);
-        if shard.said == ticket.0 && is_newer {
-            shard.builds.put(id, Arc::clone(known));
+        let Some(shard) = self.shard(id) else { return };
+        let mut builds = lock(&shard.builds);
+        let is_newer = builds.peek(&id).is_none_or(|old| old.version < known.version);
+        if shard.said.load(Ordering::Acquire) == ticket.0 && is_newer {
+            builds.put(id, Arc::clone(known));
         }
     }
 
     /// Somebody else changed these builds.
     pub(crate) fn forget_builds(&self, ids: &[Uuid]) {
         for id in ids {
-            if let Some(mut shard) = self.shard(*id) {
-                shard.said += 1;
-                shard.builds.pop(id);
+            if let Some(shard) = self.shard(*id) {
+                let mut builds = lock(&shard.builds);
+                shard.said.fetch_add(1, Ordering::AcqRel);
+                builds.pop(id);
             }
         }
     }
@@ -163,10 +198,10 @@ impl Memory {
     }
 
     /// Keeps a host under the name by which it was found, unless something was said since.
-    pub(crate) fn learn_host(&self, ticket: Ticket, named: HostRef, known: KnownHost) {
+    pub(crate) fn learn_host(&self, ticket: Ticket, named: HostRef, known: &Arc<KnownHost>) {
         let mut hosts = lock(&self.hosts);
         if hosts.said == ticket.0 {
-            hosts.known.put(named, Arc::new(known));
+            hosts.known.put(named, Arc::clone(known));
         }
     }
 
@@ -188,9 +223,9 @@ impl Memory {
     /// Nothing that is remembered is sure.
     pub(crate) fn forget_all(&self) {
         for shard in &self.shards {
-            let mut shard = lock(shard);
-            shard.said += 1;
-            shard.builds.clear();
+            let mut builds = lock(&shard.builds);
+            shard.said.fetch_add(1, Ordering::AcqRel);
+            builds.clear();
         }
         let mut hosts = lock(&self.hosts);
         hosts.said += 1;

@@ -9,10 +9,9 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 use milepost_domain::{Build, BuildId, Host, Time, host::HostRef};
 
 use crate::{
-    Error, Result, Store,
+    Result, Store,
     build::{self, Known},
     credential::{self, Credential, TokenHash},
-    host,
     memory::KnownHost,
 };
 
@@ -21,6 +20,14 @@ use crate::{
 pub struct Seen {
     host: Arc<KnownHost>,
     build: Arc<Known>,
+}
+
+/// What was seen, as something to compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    host: u64,
+    build: BuildId,
+    version: i64,
 }
 
 impl Seen {
@@ -42,10 +49,10 @@ impl Seen {
         Cow::Borrowed(build)
     }
 
-    /// Grows with each change of the build.
+    /// Another one whenever anything of it may have changed; only the clock is not in it.
     #[must_use]
-    pub fn version(&self) -> (BuildId, i64) {
-        (self.build.build.id, self.build.version)
+    pub fn stamp(&self) -> Stamp {
+        Stamp { host: self.host.reading, build: self.build.build.id, version: self.build.version }
     }
 }
 
@@ -80,16 +87,13 @@ impl Store {
         let memory = &self.shared().memory;
         let host_ticket = memory.host_ticket();
         self.read(|connection| {
-            let host = host::find(connection, named)?;
-            let no_build = || Error::not_found("build of host", &host.facts.name);
-            let latest = build::latest_id(connection, host.id)?;
-            let id = latest.ok_or_else(no_build)?.uuid();
-            let ticket = memory.ticket(id);
-            let build = Arc::new(build::load_known(connection, &[id])?.pop().ok_or_else(no_build)?);
-            memory.learn(ticket, &build);
-            let host = KnownHost { host, latest };
-            memory.learn_host(host_ticket, named.clone(), host.clone());
-            Ok(Seen { host: Arc::new(host), build })
+            let tickets = memory.tickets();
+            let (host, build) = build::look(connection, named)?;
+            let build = Arc::new(build);
+            memory.learn(tickets.of(build.build.id.uuid()), &build);
+            let host = Arc::new(KnownHost::new(host, Some(build.build.id)));
+            memory.learn_host(host_ticket, named.clone(), &host);
+            Ok(Seen { host, build })
         })
     }
 

@@ -210,7 +210,7 @@ impl Work {
     /// What is stored, and what of this very batch is not yet; `None` when older ones have been
     /// retired, so that the build could not be folded from them.
     fn all_reports(&self, connection: &mut PgConnection) -> Result<Option<Vec<Report>>> {
-        let mut all = report::load_all(connection, self.after.id)?;
+        let mut all = report::load_all(connection, &self.after)?;
         all.extend(self.reports.iter().map(|new| new.report.clone()));
         let is_whole = u32::try_from(all.len()).is_ok_and(|count| count == self.after.course.reports);
         Ok(is_whole.then_some(all))
@@ -224,19 +224,20 @@ impl Work {
     }
 }
 
+#[derive(QueryableByName)]
+#[diesel(table_name = reports)]
+struct StoredId {
+    build_id: Uuid,
+    id: Uuid,
+}
+
 fn stored_ids(connection: &mut PgConnection, builds: &[Uuid]) -> Result<Vec<(Uuid, Uuid)>> {
     if builds.is_empty() {
         return Ok(Vec::new());
     }
-    #[derive(QueryableByName)]
-    #[diesel(table_name = reports)]
-    struct Row {
-        build_id: Uuid,
-        id: Uuid,
-    }
     // Build by build, because PostgreSQL passes over partitions for one key, not for a list of them.
     let each = "SELECT r.build_id, r.id FROM unnest($1) AS b (id) CROSS JOIN LATERAL \
                 (SELECT build_id, id FROM reports WHERE build_id = b.id) AS r";
-    let rows: Vec<Row> = sql_query(each).bind::<Array<sql_types::Uuid>, _>(builds).load(connection)?;
+    let rows: Vec<StoredId> = sql_query(each).bind::<Array<sql_types::Uuid>, _>(builds).load(connection)?;
     Ok(rows.into_iter().map(|row| (row.build_id, row.id)).collect())
 }
