@@ -98,7 +98,7 @@ impl Row {
 
     /// Whether most of its rounds were disturbed, so that it says little.
     pub(crate) fn is_doubtful(&self) -> bool {
-        2 * self.disturbed > self.rounds
+        2 * self.disturbed > self.rounds && self.reached() != Reached::Unjudged
     }
 
     /// What it is, ours, the reference's, least, median, most, goal, heroic goal, reached.
