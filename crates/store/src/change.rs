@@ -273,8 +273,10 @@ impl<'a> Statement<'a> {
 }
 
 impl QueryId for Statement<'_> {
-    type QueryId = Statement<'static>;
-    const HAS_STATIC_QUERY_ID: bool = true;
+    type QueryId = ();
+    // Parts that have no rows are left out, which PostgreSQL would prepare for all the same. Diesel
+    // keeps what is prepared by its text; there are few.
+    const HAS_STATIC_QUERY_ID: bool = false;
 }
 
 impl Query for Statement<'_> {
@@ -299,34 +301,48 @@ impl QueryFragment<Pg> for Statement<'_> {
              rejected_at = v.rejected_at FROM ",
         );
         self.builds.unnest("v", &mut out)?;
-        out.push_sql(
-            " WHERE b.id = v.id AND b.version = v.version RETURNING b.id), \
-             said AS (INSERT INTO reports (build_id, id, received_at, reported_at, seq, position, \
-             log_bytes, attempt, priority, percentage, label, status, message, log, name, boot_id) \
-             SELECT * FROM ",
-        );
-        self.reports.unnest("r", &mut out)?;
-        out.push_sql(OF_A_WRITTEN_BUILD);
-        out.push_sql("), logged AS (INSERT INTO report_logs (build_id, report_id, cut, text) SELECT * FROM ");
-        self.logs.unnest("l", &mut out)?;
-        out.push_sql(OF_A_WRITTEN_BUILD);
-        out.push_sql("), gone AS (DELETE FROM step_runs s USING ");
-        self.gone.unnest("g", &mut out)?;
-        out.push_sql(
-            " WHERE s.build_id = g.build_id AND s.attempt = g.attempt AND s.label = g.label \
-             AND (g.build_id IN (SELECT id FROM written)) IS TRUE), \
-             ran AS (INSERT INTO step_runs AS s (build_id, attempt, label, name, priority, state, \
-             inferred, percentage, started_at, finished_at, attempts, message) SELECT * FROM ",
-        );
-        self.runs.unnest("n", &mut out)?;
-        out.push_sql(OF_A_WRITTEN_BUILD);
-        out.push_sql(
-            " ON CONFLICT (build_id, attempt, label) DO UPDATE SET name = excluded.name, \
-             priority = excluded.priority, state = excluded.state, inferred = excluded.inferred, \
-             percentage = excluded.percentage, started_at = excluded.started_at, \
-             finished_at = excluded.finished_at, attempts = excluded.attempts, message = excluded.message) \
-             SELECT id, (SELECT count(pg_notify(",
-        );
+        out.push_sql(" WHERE b.id = v.id AND b.version = v.version RETURNING b.id)");
+        if !self.reports.id.is_empty() {
+            out.push_sql(
+                ", said AS (INSERT INTO reports (build_id, id, received_at, reported_at, seq, position, \
+                 log_bytes, attempt, priority, percentage, label, status, message, log, name, boot_id) \
+                 SELECT * FROM ",
+            );
+            self.reports.unnest("r", &mut out)?;
+            out.push_sql(OF_A_WRITTEN_BUILD);
+            out.push_sql(")");
+        }
+        if !self.logs.text.is_empty() {
+            out.push_sql(
+                ", logged AS (INSERT INTO report_logs (build_id, report_id, cut, text) SELECT * FROM ",
+            );
+            self.logs.unnest("l", &mut out)?;
+            out.push_sql(OF_A_WRITTEN_BUILD);
+            out.push_sql(")");
+        }
+        if !self.gone.label.is_empty() {
+            out.push_sql(", gone AS (DELETE FROM step_runs s USING ");
+            self.gone.unnest("g", &mut out)?;
+            out.push_sql(
+                " WHERE s.build_id = g.build_id AND s.attempt = g.attempt AND s.label = g.label \
+                 AND (g.build_id IN (SELECT id FROM written)) IS TRUE)",
+            );
+        }
+        if !self.runs.label.is_empty() {
+            out.push_sql(
+                ", ran AS (INSERT INTO step_runs AS s (build_id, attempt, label, name, priority, state, \
+                 inferred, percentage, started_at, finished_at, attempts, message) SELECT * FROM ",
+            );
+            self.runs.unnest("n", &mut out)?;
+            out.push_sql(OF_A_WRITTEN_BUILD);
+            out.push_sql(
+                " ON CONFLICT (build_id, attempt, label) DO UPDATE SET name = excluded.name, \
+                 priority = excluded.priority, state = excluded.state, inferred = excluded.inferred, \
+                 percentage = excluded.percentage, started_at = excluded.started_at, \
+                 finished_at = excluded.finished_at, attempts = excluded.attempts, message = excluded.message)",
+            );
+        }
+        out.push_sql(" SELECT id, (SELECT count(pg_notify(");
         out.push_bind_param::<Text, str>(notify::CHANNEL)?;
         out.push_sql(", word)) FROM unnest(");
         out.push_bind_param::<Array<Text>, Vec<String>>(&self.words)?;
