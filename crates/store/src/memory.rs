@@ -205,8 +205,14 @@ impl Memory {
             let version = old.value.version;
             version < known.version || (version == known.version && old.doubted.is_some())
         });
-        if shard.said.load(Ordering::Acquire) == ticket.0 && is_better {
+        if !is_better {
+            return;
+        }
+        if shard.said.load(Ordering::Acquire) == ticket.0 {
             builds.put(id, Entry::sure(Arc::clone(known)));
+        } else if let Some(old) = builds.peek_mut(&id) {
+            // What there is now is not known, but that it is no longer this.
+            old.doubt(Instant::now());
         }
     }
 
@@ -279,5 +285,73 @@ impl Memory {
 
     pub(crate) fn learn_credential(&self, hash: TokenHash, credential: Credential) {
         lock(&self.credentials).put(hash, credential);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use milepost_domain::{Build, Id, Label, Plan};
+
+    use super::*;
+
+    fn known(random: u8, version: i64) -> Arc<Known> {
+        let at = milepost_domain::Time::from_timestamp_millis(1_790_000_000_000).unwrap();
+        // The last byte decides on the shard.
+        let id = Id::at(at, [random, 0, 0, 0, 0, 0, 0, 0, 0, 7]);
+        let workflow = Label::from_words("kickstart").unwrap();
+        let plan = Arc::new(Plan::default());
+        let build = Build::open(id, Id::at(at, [9; 10]), workflow, plan, at, at);
+        Arc::new(Known { build, version })
+    }
+
+    fn version(memory: &Memory, of: &Known) -> Option<i64> {
+        memory.build(of.build.id.uuid()).map(|known| known.version)
+    }
+
+    #[test]
+    fn what_was_doubted_is_believed_again_when_it_was_read_anew() {
+        let memory = Memory::new();
+        let (first, id) = (known(1, 5), known(1, 5).build.id.uuid());
+        memory.learn(memory.ticket(id), &first);
+        assert_eq!(version(&memory, &first), Some(5));
+        memory.doubt_builds(&[id]);
+        assert_eq!(version(&memory, &first), None);
+        assert_eq!(memory.last_build(id).unwrap().0.version, 5, "as it was");
+        memory.learn(memory.ticket(id), &known(1, 5));
+        assert_eq!(version(&memory, &first), Some(5));
+    }
+
+    #[test]
+    fn what_was_read_before_something_was_said_is_not_believed() {
+        let memory = Memory::new();
+        let (old, id) = (known(1, 5), known(1, 5).build.id.uuid());
+        let ticket = memory.ticket(id);
+        let tickets = memory.tickets();
+        memory.doubt_builds(&[id]);
+        memory.learn(ticket, &old);
+        memory.learn(tickets.of(id), &old);
+        assert_eq!(version(&memory, &old), None);
+    }
+
+    #[test]
+    fn an_older_version_never_takes_the_place_of_a_newer_one() {
+        let memory = Memory::new();
+        let id = known(1, 5).build.id.uuid();
+        for (learned, expected) in [(5, 5), (7, 7), (6, 7)] {
+            memory.learn(memory.ticket(id), &known(1, learned));
+            assert_eq!(version(&memory, &known(1, 0)), Some(expected));
+        }
+    }
+
+    #[test]
+    fn a_commit_that_cannot_be_kept_leaves_nothing_older_to_be_believed() {
+        let memory = Memory::new();
+        let (here, there) = (known(1, 5), known(2, 1));
+        memory.learn(memory.ticket(here.build.id.uuid()), &here);
+        let ticket = memory.ticket(here.build.id.uuid());
+        // Said of another build, which happens to share the count.
+        memory.doubt_builds(&[there.build.id.uuid()]);
+        memory.learn(ticket, &known(1, 6));
+        assert_eq!(version(&memory, &here), None, "not 5, which is no more");
     }
 }

@@ -129,6 +129,9 @@ pub(crate) fn listen(url: &str, ours: Node, memory: &Weak<Memory>, stop: &Receiv
 fn attend(url: &str, ours: Node, memory: &Weak<Memory>, stop: &Receiver<()>) -> Result<()> {
     let mut connection =
         PgConnection::establish(url).map_err(|error| Error::Unavailable(error.to_string()))?;
+    // Words wait in the server for whoever does not read them, and there is an end to its room: a
+    // process that is frozen must not stop the others.
+    sql_query("SET tcp_user_timeout = '60s'").execute(&mut connection)?;
     sql_query(format!("LISTEN {CHANNEL}")).execute(&mut connection)?;
     match memory.upgrade() {
         // What was missed is forgotten; from here on nothing is.
