@@ -243,9 +243,13 @@ proptest! {
             arrived.push(report.clone());
             if build.is_late(&report) { build.replay(arrived.clone()) } else { build.apply(&report) }
         };
-        first.into_iter().for_each(|(report, _)| take(&mut build, report));
+        for (report, _) in first {
+            take(&mut build, report);
+        }
         build.mark(event, end);
-        late.into_iter().for_each(|(report, _)| take(&mut build, report));
+        for (report, _) in late {
+            take(&mut build, report);
+        }
 
         let mut replayed = build.clone();
         replayed.replay(arrived);
