@@ -234,14 +234,14 @@ impl Work {
 }
 
 fn stored_ids(connection: &mut PgConnection, builds: &[Uuid]) -> Result<Vec<(Uuid, Uuid)>> {
-    if builds.is_empty() {
-        return Ok(Vec::new());
-    }
     #[derive(QueryableByName)]
     #[diesel(table_name = reports)]
     struct Row {
         build_id: Uuid,
         id: Uuid,
+    }
+    if builds.is_empty() {
+        return Ok(Vec::new());
     }
     // Build by build, because PostgreSQL passes over partitions for one key, not for a list of them.
     let each = "SELECT r.build_id, r.id FROM unnest($1) AS b (id) CROSS JOIN LATERAL \
