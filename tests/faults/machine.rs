@@ -152,7 +152,7 @@ impl<'a> Machine<'a> {
         let mut node = self.pick_node();
         loop {
             let (answer, at, took) = self.world.ask(node, &self.request(report));
-            let outcome = self.outcome(report, node, answer.as_ref());
+            let outcome = self.outcome(report, node, at, answer.as_ref());
             self.note(report, Attempt { node, began: at, took, outcome });
             let is_done = outcome.is_acknowledged()
                 || outcome == Outcome::Refused
@@ -206,7 +206,7 @@ impl<'a> Machine<'a> {
                     }
                     left.iter().zip(&results).map(|(report, result)| self.result(*report, result)).collect()
                 }
-                _ => left.iter().map(|report| self.outcome(*report, node, answer.as_ref())).collect(),
+                _ => left.iter().map(|report| self.outcome(*report, node, at, answer.as_ref())).collect(),
             };
             let mut again = Vec::new();
             for (report, outcome) in left.into_iter().zip(outcomes) {
@@ -240,7 +240,7 @@ impl<'a> Machine<'a> {
     }
 
     /// What an answer means for a report; whether it is one that may be given at all.
-    fn outcome(&self, report: usize, node: usize, answer: Result<&Answer, &Silence>) -> Outcome {
+    fn outcome(&self, report: usize, node: usize, at: Instant, answer: Result<&Answer, &Silence>) -> Outcome {
         match answer {
             Err(Silence::Unreachable) => Outcome::Unreachable,
             Err(Silence::Broken | Silence::TimedOut) => Outcome::Unknown,
@@ -249,6 +249,8 @@ impl<'a> Machine<'a> {
                 (200, Some("repeated")) => Outcome::Repeated,
                 (422, _) if !self.ledger.reports[report].is_known_step() => Outcome::Refused,
                 (500, _) => Outcome::Failed,
+                // It was sent to a service that was frozen, and had waited for too long when that went on.
+                (408, _) if self.world.nodes[node].was_disturbed(at, Instant::now()) => Outcome::Failed,
                 (status, _) => {
                     let (node, name) = (self.world.nodes[node].name, self.name(report));
                     let body: String = answer.body.chars().take(300).collect();
