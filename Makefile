@@ -53,6 +53,14 @@ bench-build: deps-bench
 	$(CARGO) build $(LOCKED) --release -p milepost-cli
 	$(CARGO) build $(LOCKED) --release -p milepost-bench
 
+# What `make test` has one round of, for longer and with the binary that is shipped. FAULTS_SEED=N makes a run again.
+FAULTS_SECONDS ?= 300
+FAULTS_SEED ?= time
+.PHONY: faults
+faults: build deps-test ## Kill, freeze and starve two services and their database for five minutes; nothing may be lost
+	MILEPOST_FAULTS_SECONDS=$(FAULTS_SECONDS) MILEPOST_FAULTS_SEED=$(FAULTS_SEED) MILEPOST_BIN=$(TARGET_DIR)/release/milepost \
+		$(CARGO) test $(LOCKED) -p milepost-tests --test faults -- --nocapture
+
 .PHONY: deps
 deps: ## Install what building and running need, where it is missing
 	@scripts/deps.sh run

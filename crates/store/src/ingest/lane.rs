@@ -87,13 +87,14 @@ impl Lane {
 
     fn settle(&mut self, items: &Arc<[Item]>) -> Fates {
         loop {
+            let mut left = None;
             if !self.spooling.is_away() {
                 match self.writer.write(items) {
                     Ok(fates) => return fates,
-                    Err(away) => self.spooling.leave(&away.0),
+                    Err(away) => left = Some(away.0),
                 }
             }
-            match self.spooling.keep(items) {
+            match self.spooling.keep(items, left) {
                 Kept::Taken(fates) => return fates,
                 // It came back just now.
                 Kept::NotAway => {}

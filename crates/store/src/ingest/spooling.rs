@@ -141,8 +141,7 @@ impl Spooling {
     }
 
     /// The database is away.
-    pub(super) fn leave(&self, why: &str) {
-        let mut state = self.lock();
+    fn leave(&self, state: &mut State, why: String) {
         if state.away.is_none() {
             if self.has_spool() {
                 log::error!("the database is away, reports go to the spool: {why}");
@@ -150,7 +149,7 @@ impl Spooling {
                 log::error!("the database is away, and there is no spool: reports are refused: {why}");
             }
         }
-        state.away = Some(why.to_owned());
+        state.away = Some(why);
         self.is_away.store(true, Ordering::Release);
         self.changed.notify_all();
     }
@@ -177,9 +176,14 @@ impl Spooling {
         self.changed.notify_all();
     }
 
-    /// Keeps the items, all or none, and answers once they are on disk.
-    pub(super) fn keep(&self, items: &[Item]) -> Kept {
+    /// Keeps the items, all or none, and answers once they are on disk. `left` says why the database
+    /// was found away just now: in one go with the keeping, for as long as nothing lies in the spool
+    /// whoever looks there takes the database for back.
+    pub(super) fn keep(&self, items: &[Item], left: Option<String>) -> Kept {
         let mut state = self.lock();
+        if let Some(why) = left {
+            self.leave(&mut state, why);
+        }
         let Some(away) = state.away.clone() else { return Kept::NotAway };
         let refuse =
             |why: String| Kept::Taken(items.iter().map(|_| Err(Error::Unavailable(why.clone()))).collect());
