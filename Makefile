@@ -13,7 +13,7 @@ CARGO ?= cargo
 # Cargo.lock decides the versions; a change of it is a change to commit.
 LOCKED ?= --locked
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
-# Arguments of the service: make run ARGS='--listen 0.0.0.0:8420'
+# Arguments of what is run: make run ARGS='--listen 0.0.0.0:8420', make bench ARGS='--only lone'
 ARGS ?=
 
 .PHONY: help
@@ -21,6 +21,7 @@ help: ## Say what there is (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  ARGS='...'       arguments of the service: make run ARGS='--listen 0.0.0.0:8420'"
+	@echo "                   or of the measurements: make bench ARGS='--only lone', ARGS=--help"
 
 .PHONY: run
 run: build ## Install what is missing, build, and run the service here until Ctrl-C
@@ -37,6 +38,21 @@ test: deps-test fmt-check lint packaging ## Install what the tests need, and run
 	$(CARGO) test $(LOCKED) --workspace
 	@echo "All checks and tests passed, in $$(($$(date +%s) - $(START))) s."
 
+.PHONY: bench
+bench: bench-build ## Measure the service against its references, 20 minutes, and write docs/benchmarks.md
+	tests/bench/references/flask/install.sh $(TARGET_DIR)/venv-bench
+	$(TARGET_DIR)/release/bench $(ARGS)
+
+.PHONY: bench-quick
+bench-quick: bench-build ## Measure what tells most, in two minutes
+	$(TARGET_DIR)/release/bench --quick $(ARGS)
+
+# The service is built by itself, exactly as it is shipped; the references with the same flags.
+.PHONY: bench-build
+bench-build: deps-bench
+	$(CARGO) build $(LOCKED) --release -p milepost-cli
+	$(CARGO) build $(LOCKED) --release -p milepost-bench
+
 # What `make test` has one round of, for longer and with the binary that is shipped. FAULTS_SEED=N makes a run again.
 FAULTS_SECONDS ?= 300
 FAULTS_SEED ?= time
@@ -52,6 +68,10 @@ deps: ## Install what building and running need, where it is missing
 .PHONY: deps-test
 deps-test: ## Install what the tests need, where it is missing
 	@scripts/deps.sh test
+
+.PHONY: deps-bench
+deps-bench: ## Install what measuring needs, where it is missing
+	@scripts/deps.sh bench
 
 .PHONY: fmt
 fmt: ## Format the Rust code

@@ -3,15 +3,16 @@
 #
 #   scripts/deps.sh run     to build it and to run it
 #   scripts/deps.sh test    that, and what its tests call
-#   scripts/deps.sh list run|test    prints the missing packages and changes nothing
+#   scripts/deps.sh bench   to build and to run it, and what measures it
+#   scripts/deps.sh list run|test|bench    prints the missing packages and changes nothing
 #
 # Where nothing is missing, it asks no package manager anything and is done in a second or two. Rust itself is not
 # installed here: it says how to get it.
 set -eu
 
 usage() {
-    echo "usage: scripts/deps.sh run|test
-       scripts/deps.sh list run|test" >&2
+    echo "usage: scripts/deps.sh run|test|bench
+       scripts/deps.sh list run|test|bench" >&2
     exit 64
 }
 
@@ -28,7 +29,7 @@ if [ "${1:-}" = list ]; then
 fi
 [ $# -eq 1 ] || usage
 case $1 in
-    run | test) wanted=$1 ;;
+    run | test | bench) wanted=$1 ;;
     *) usage ;;
 esac
 
@@ -55,19 +56,28 @@ has_libpq() {
     has pg_config && [ -e "$(pg_config --includedir)/libpq-fe.h" ]
 }
 
-# Debian keeps the server's programs out of PATH, so that several versions can live together. The places are those where
-# the service looks (crates/cluster/src/binaries.rs).
-has_postgresql() {
-    if has postgres && has initdb; then
-        return 0
-    fi
+# has_pg <program...>: whether one directory has all of them. Debian keeps the server's programs out of PATH, so that
+# several versions can live together. The places are those where the service looks (crates/cluster/src/binaries.rs).
+has_pg() {
+    lacks=
+    for program in "$@"; do
+        has "$program" || lacks=yes
+    done
+    [ -n "$lacks" ] || return 0
     for dir in ${MILEPOST_PG_BIN:+"$MILEPOST_PG_BIN"} /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /usr/bin; do
-        if [ -x "$dir/postgres" ] && [ -x "$dir/initdb" ]; then
-            return 0
-        fi
+        lacks=
+        for program in "$@"; do
+            [ -x "$dir/$program" ] || lacks=yes
+        done
+        [ -n "$lacks" ] || return 0
     done
     return 1
 }
+has_postgresql() { has_pg postgres initdb; }
+has_pgbench() { has_pg pgbench; }
+
+# Ubuntu has it in a package for each kernel, and nothing that is measured needs it: there, whoever wants it knows more.
+has_perf() { has perf || grep -qs '^ID=ubuntu' /etc/os-release; }
 
 has_java() { has java && java -version >/dev/null 2>&1; }
 has_gem() { has ruby && ruby -e 'require ARGV.fetch(0)' "$1" >/dev/null 2>&1; }
@@ -95,7 +105,22 @@ look() {
     need libpq-dev libpq-devel has_libpq
     need postgresql postgresql-server has_postgresql
     need curl curl has curl
-    [ "$wanted" = test ] || return 0
+    case $wanted in
+        test) look_for_tests ;;
+        bench) look_for_bench ;;
+    esac
+}
+
+look_for_bench() {
+    need wrk wrk has wrk
+    need postgresql-contrib postgresql-contrib has_pgbench
+    # Only for whoever wants to know where the time goes.
+    need linux-perf perf has_perf
+    need python3 python3 has_python
+    need python3-venv python3 has_venv
+}
+
+look_for_tests() {
     need wget wget has wget
     need busybox busybox has busybox
     need dash dash has dash

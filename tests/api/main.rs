@@ -6,6 +6,7 @@
 )]
 
 mod access;
+mod away;
 mod batch;
 mod builds;
 mod callbacks;

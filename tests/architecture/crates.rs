@@ -9,6 +9,7 @@ use crate::tree::root;
 /// What each crate of ours is built on. Whatever is not here is forbidden.
 const EDGES: &[(&str, &[&str])] = &[
     ("milepost-api", &["milepost-domain", "milepost-store"]),
+    ("milepost-bench", &["milepost-cluster"]),
     (
         "milepost-cli",
         &["milepost-api", "milepost-client", "milepost-cluster", "milepost-domain", "milepost-store"],

@@ -8,16 +8,18 @@ here=tests/packaging
 work=${CARGO_TARGET_DIR:-target}
 venv=$work/venv-packaging
 
-shellcheck scripts/deps.sh .ci/run "$here/check.sh" "$here/deps-test.sh"
+flask=tests/bench/references/flask/install.sh
+shellcheck scripts/deps.sh .ci/run "$here/check.sh" "$here/deps-test.sh" "$flask"
 for shell in sh dash bash 'busybox sh'; do
     $shell -n scripts/deps.sh
+    $shell -n "$flask"
 done
 echo "ok   shell scripts"
 
 sh "$here/deps-test.sh"
 
-make --dry-run help build deps test openapi run >/dev/null
-for file in .ci/run scripts/deps.sh "$here/check.sh"; do
+make --dry-run help build deps test openapi run bench bench-quick >/dev/null
+for file in .ci/run scripts/deps.sh "$here/check.sh" "$flask"; do
     [ -x "$file" ] || { echo "$file cannot be executed" >&2; exit 1; }
 done
 echo "ok   Makefile"

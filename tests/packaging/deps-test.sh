@@ -58,11 +58,18 @@ deps fedora 1 run
 called '^dnf -y install .* gcc pkgconf-pkg-config libpq-devel .*curl'
 said 'still not found'
 
+deps fedora 0 list bench
+said '^wrk$'
+! grep -q ShellCheck "$tmp/out" || fail 'measuring needs no shellcheck'
+
 bare debian 0
 stub debian apt-get "$record"
 deps debian 1 test
 called '^apt-get -y .* update$'
 called '^apt-get -y .* install --no-install-recommends .*gcc libc6-dev pkg-config libpq-dev .*ruby-typhoeus'
+
+deps debian 1 bench
+called '^apt-get -y .* install --no-install-recommends .*gcc libc6-dev .*wrk .*python3-venv'
 
 bare user 1000
 stub user apt-get "$record"

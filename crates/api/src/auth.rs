@@ -3,11 +3,20 @@
 //! The rule it protects: what a caller may do is part of a handler's signature ([`Caller`]); a
 //! build's credential opens that build and nothing else, and no credential is ever logged.
 
-use std::{fmt, future::Future, marker::PhantomData, pin::Pin, str::FromStr};
+use std::{
+    fmt,
+    future::Future,
+    marker::PhantomData,
+    num::NonZeroUsize,
+    pin::Pin,
+    str::FromStr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web};
 use chrono::Duration;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use lru::LruCache;
 use milepost_domain::Time;
 use milepost_store::credential::{Credential, TokenHash};
 use serde::{Deserialize, Serialize};
@@ -68,9 +77,27 @@ const AUDIENCE: &str = "milepost";
 /// The shortest secret that is taken, in bytes (RFC 7518, 3.2: at least the hash's size).
 pub const SECRET_MIN: usize = 32;
 
+/// How many verified tokens are remembered.
+const VERIFIED: NonZeroUsize = match NonZeroUsize::new(1_024) {
+    Some(tokens) => tokens,
+    None => NonZeroUsize::MIN,
+};
+
 /// The secret that tokens are signed with.
 #[derive(Clone)]
-pub struct Secret(String);
+pub struct Secret {
+    text: String,
+    /// Tokens whose signature was found right: a page that is looked at each second sends the same.
+    verified: Arc<Mutex<LruCache<String, Verified>>>,
+}
+
+/// What a token with a right signature says.
+#[derive(Debug, Clone, Copy)]
+struct Verified {
+    scope: Scope,
+    /// When it runs out, seconds since 1970.
+    exp: Option<i64>,
+}
 
 /// A secret that is too short to be one.
 #[derive(Debug, thiserror::Error)]
@@ -90,7 +117,10 @@ impl FromStr for Secret {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
-        if text.len() < SECRET_MIN { Err(WeakSecret(text.len())) } else { Ok(Self(text.to_owned())) }
+        if text.len() < SECRET_MIN {
+            return Err(WeakSecret(text.len()));
+        }
+        Ok(Self { text: text.to_owned(), verified: Arc::new(Mutex::new(LruCache::new(VERIFIED))) })
     }
 }
 
@@ -121,19 +151,31 @@ impl Secret {
         jsonwebtoken::encode(
             &Header::new(Algorithm::HS256),
             &claims,
-            &EncodingKey::from_secret(self.0.as_bytes()),
+            &EncodingKey::from_secret(self.text.as_bytes()),
         )
     }
 
     fn verify(&self, token: &str) -> Result<Scope, Problem> {
+        let verified = || self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = verified().get(token).copied();
+        let now = clock::now().timestamp();
+        if let Some(known) = known.filter(|known| known.exp.is_none_or(|exp| now < exp)) {
+            return Ok(known.scope);
+        }
+        let claims = self.decode(token)?;
+        verified().put(token.to_owned(), Verified { scope: claims.scope, exp: claims.exp });
+        Ok(claims.scope)
+    }
+
+    fn decode(&self, token: &str) -> Result<Claims, Problem> {
         use jsonwebtoken::errors::ErrorKind;
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_audience(&[AUDIENCE]);
         validation.set_required_spec_claims(&["aud"]);
         validation.leeway = 5;
-        let key = DecodingKey::from_secret(self.0.as_bytes());
-        jsonwebtoken::decode::<Claims>(token, &key, &validation).map(|data| data.claims.scope).map_err(
-            |error| match error.kind() {
+        let key = DecodingKey::from_secret(self.text.as_bytes());
+        jsonwebtoken::decode::<Claims>(token, &key, &validation).map(|data| data.claims).map_err(|error| {
+            match error.kind() {
                 ErrorKind::ExpiredSignature => Problem::new(
                     Code::CredentialExpired,
                     "the token has run out; make a new one with `milepost token create`",
@@ -142,8 +184,8 @@ impl Secret {
                     Code::Unauthenticated,
                     "the token is not one of this service; make one with `milepost token create`",
                 ),
-            },
-        )
+            }
+        })
     }
 }
 

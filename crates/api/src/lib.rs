@@ -13,6 +13,7 @@ mod page;
 pub mod problem;
 mod routes;
 mod serve;
+mod shown;
 mod view;
 
 pub use auth::{Scope, Secret, WeakSecret};

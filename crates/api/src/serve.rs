@@ -21,6 +21,7 @@ use crate::{
     clock, envelope, openapi,
     problem::{Code, Problem},
     routes,
+    shown::Shown,
 };
 
 /// How long requests in flight may take when the service is stopped, in seconds.
@@ -60,6 +61,7 @@ pub struct App {
     pub(crate) store: Store,
     pub(crate) secret: Secret,
     pub(crate) settings: Arc<Settings>,
+    pub(crate) shown: Shown,
     pub(crate) started_at: Time,
 }
 
@@ -67,7 +69,13 @@ impl App {
     /// The state of a service on `store`.
     #[must_use]
     pub fn new(store: Store, secret: Secret, settings: Settings) -> Self {
-        Self { store, secret, settings: Arc::new(settings), started_at: clock::now() }
+        Self {
+            store,
+            secret,
+            settings: Arc::new(settings),
+            shown: Shown::default(),
+            started_at: clock::now(),
+        }
     }
 
     /// How the sender of `request` reaches us, without a slash at the end.

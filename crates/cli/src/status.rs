@@ -17,7 +17,7 @@ use milepost_client::{
 
 use crate::{
     failure::Failure,
-    output::{Console, OutputArgs},
+    output::{Console, OutputArgs, duration},
 };
 
 /// Which builds to show, and how.
@@ -79,23 +79,38 @@ pub(crate) async fn run(
     let (mut builds, now) = fetch(args, client, now).await?;
     builds.sort_by_cached_key(urgency);
     let failed = show(args, &builds, now, client.baseurl(), console)?;
-    if let Ok(service) = client.get_status().send().await
-        && let Some(line) = needs_a_person(&service, now)
-    {
-        // Nobody reads it: then nobody misses it.
-        let _ = writeln!(console.talk, "milepost: {line}");
+    if let Ok(service) = client.get_status().send().await {
+        for line in needs_a_person(&service, now) {
+            // Nobody reads it: then nobody misses it.
+            let _ = writeln!(console.talk, "milepost: {line}");
+        }
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// What of the service itself somebody has to look after.
-fn needs_a_person(service: &ServiceStatus, now: DateTime<Utc>) -> Option<&'static str> {
-    let tomorrow = now.date_naive().succ_opt()?;
+fn needs_a_person(service: &ServiceStatus, now: DateTime<Utc>) -> Vec<String> {
+    let mut lines = Vec::new();
     // An older service does not say.
-    let newest = service.storage.as_ref()?.newest_day;
-    newest.is_none_or(|newest| newest < tomorrow).then_some(
-        "reports have no partition for tomorrow; is the housekeeping of the service failing? see its log",
-    )
+    if let Some((storage, tomorrow)) = service.storage.as_ref().zip(now.date_naive().succ_opt())
+        && storage.newest_day.is_none_or(|newest| newest < tomorrow)
+    {
+        lines.push(
+            "reports have no partition for tomorrow; is the housekeeping of the service failing? see its log"
+                .to_owned(),
+        );
+    }
+    if let Some(spool) = service.spool.as_ref().filter(|spool| spool.reports > 0) {
+        let since = spool.oldest_at.map_or_else(String::new, |oldest| {
+            format!(", the oldest for {}", duration((now - oldest).num_seconds()))
+        });
+        let wait = match spool.reports {
+            1 => "1 report waits".to_owned(),
+            more => format!("{more} reports wait"),
+        };
+        lines.push(format!("{wait} on disk to be brought into the database{since}"));
+    }
+    lines
 }
 
 /// All builds that were asked for, and the time of the service, which their times are relative to.

@@ -112,7 +112,7 @@ pub struct Course {
     pub boot_id: Option<String>,
     /// The highest `seq` of each boot.
     pub seqs: BTreeMap<String, i64>,
-    /// The steps of all attempts.
+    /// The steps of all attempts, those of earlier ones first.
     pub runs: Vec<StepRun>,
 }
 
@@ -271,9 +271,19 @@ fn put_in_sequence(reports: &mut [Report]) {
 }
 
 impl Course {
-    /// The runs of the current attempt.
+    /// The runs of the current attempt. A machine that loops has hundreds of earlier ones, which
+    /// are not looked at.
     pub fn runs_now(&self) -> impl Iterator<Item = &StepRun> {
-        self.runs.iter().filter(|run| run.attempt == self.attempt)
+        self.runs.get(self.first_now()..).unwrap_or_default().iter()
+    }
+
+    fn runs_now_mut(&mut self) -> impl Iterator<Item = &mut StepRun> {
+        let first = self.first_now();
+        self.runs.get_mut(first..).unwrap_or_default().iter_mut()
+    }
+
+    fn first_now(&self) -> usize {
+        self.runs.partition_point(|run| run.attempt < self.attempt)
     }
 
     fn run(&self, label: &Label) -> Option<&StepRun> {
@@ -318,7 +328,7 @@ impl Course {
 
     fn begin_again(&mut self, at: Time) {
         // What was under way was cut off by the boot; it did not end well.
-        for run in self.runs.iter_mut().filter(|run| run.state == RunState::Running) {
+        for run in self.runs_now_mut().filter(|run| run.state == RunState::Running) {
             run.state = RunState::Failed;
             run.inferred = true;
             run.finished_at = Some(at.max(run.started_at));
@@ -349,26 +359,25 @@ impl Course {
         let at = report.received_at;
         let meaning = report.meaning();
         let attempt = self.attempt;
-        let running_before = |run: &&mut StepRun| {
-            run.attempt == attempt && run.state == RunState::Running && run.label != report.label
-        };
+        let running_before = |run: &&mut StepRun| run.state == RunState::Running && run.label != report.label;
         if meaning != Meaning::Failed {
             // The installer went on, so what came before is over although nobody said so.
             let ours = StepRun::begun_by(report, attempt).place(plan);
             let earlier =
                 |run: &&mut StepRun| run.place(plan).zip(ours).is_some_and(|(theirs, ours)| theirs < ours);
-            for run in self.runs.iter_mut().filter(running_before).filter(earlier) {
+            for run in self.runs_now_mut().filter(running_before).filter(earlier) {
                 run.close(RunState::Done, at, true);
             }
         } else if report.label.is_built() {
             // "The install has failed": then the step at work is the one that did.
-            for run in self.runs.iter_mut().filter(running_before) {
+            for run in self.runs_now_mut().filter(running_before) {
                 run.close(RunState::Failed, at, true);
             }
         }
-        match self.runs.iter_mut().find(|run| run.attempt == attempt && run.label == report.label) {
-            Some(run) => run.fold(report),
-            None => self.runs.push(StepRun::begun_by(report, attempt)),
+        if let Some(run) = self.runs_now_mut().find(|run| run.label == report.label) {
+            run.fold(report);
+        } else {
+            self.runs.push(StepRun::begun_by(report, attempt));
         }
     }
 

@@ -1,9 +1,10 @@
 //! Words that arrive from machines and people, bounded where they enter.
 //!
 //! The rule it protects: a value of these types is within its limits and free of control
-//! characters, so nothing behind the edge has to check or escape a terminal sequence again.
+//! characters, so nothing behind the edge has to check or escape a terminal sequence again. They
+//! are shared, not copied: a build is cloned with every batch of its reports.
 
-use std::{borrow::Borrow, fmt, str::FromStr};
+use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -54,7 +55,7 @@ pub enum InvalidText {
 /// It has no character that a URL path, a shell or a batch file would have to quote.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Label(String);
+pub struct Label(Arc<str>);
 
 impl Label {
     /// Foreman's `built`: the installer is done, the boot order changes.
@@ -76,13 +77,13 @@ impl Label {
             }
         }
         let label = label.trim_end_matches('_');
-        (!label.is_empty()).then(|| Self(label.to_owned()))
+        (!label.is_empty()).then(|| Self(label.into()))
     }
 
     /// The label of Foreman's `built`.
     #[must_use]
     pub fn built() -> Self {
-        Self(Self::BUILT.to_owned())
+        Self(Self::BUILT.into())
     }
 
     /// The label as text.
@@ -94,7 +95,7 @@ impl Label {
     /// Whether this is Foreman's `built`.
     #[must_use]
     pub fn is_built(&self) -> bool {
-        self.0 == Self::BUILT
+        *self.0 == *Self::BUILT
     }
 }
 
@@ -118,7 +119,7 @@ impl FromStr for Label {
             length if length > LABEL_MAX => {
                 Err(InvalidText::TooLong { what: "label", length, limit: LABEL_MAX, unit: "characters" })
             }
-            _ => Ok(Self(text.to_owned())),
+            _ => Ok(Self(text.into())),
         }
     }
 }
@@ -132,7 +133,7 @@ impl Borrow<str> for Label {
 /// What people call a step, a host or a place: one line of 1 to 255 characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Name(String);
+pub struct Name(Arc<str>);
 
 impl Name {
     /// The name as text.
@@ -169,14 +170,14 @@ impl FromStr for Name {
                 allowed: "a name is one line without control characters",
             });
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 }
 
 /// A sentence that a machine sent about a step: at most 4096 bytes, control characters replaced.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Message(String);
+pub struct Message(Arc<str>);
 
 impl Message {
     /// The message as text, one line.
@@ -203,7 +204,7 @@ impl FromStr for Message {
         if line.is_empty() {
             return Err(InvalidText::Empty { what: "message" });
         }
-        Ok(Self(line.to_owned()))
+        Ok(Self(line.into()))
     }
 }
 
@@ -248,7 +249,7 @@ macro_rules! text_conversions {
         }
         impl From<$type> for String {
             fn from(text: $type) -> Self {
-                text.0
+                text.0.as_ref().to_owned()
             }
         }
         impl fmt::Display for $type {

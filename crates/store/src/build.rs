@@ -8,6 +8,7 @@ use std::{collections::HashMap, sync::Arc};
 use diesel::prelude::*;
 use milepost_domain::{
     Build, BuildId, Host, HostFacts, HostId, Id, Label, Plan, StepRun, Time, build::MarkedEvent,
+    host::HostRef,
 };
 use uuid::Uuid;
 
@@ -17,8 +18,8 @@ use crate::{
     credential::{self, Credential, TokenHash},
     host,
     notify::{self, Node},
-    row::{BuildRow, StepRunRow, from_json, to_json},
-    schema::{builds, plans, step_runs},
+    row::{BuildRow, HostRow, StepRunRow, from_json, to_json},
+    schema::{builds, hosts, plans, step_runs},
 };
 
 /// What is said when a build is opened.
@@ -81,8 +82,8 @@ impl Store {
             notify::tell_of_hosts(connection, node, &touched.hosts)?;
             Ok((opened, touched))
         })?;
-        memory.forget_builds(&touched.builds);
-        memory.forget_hosts(&touched.hosts.iter().map(|host| host.uuid()).collect::<Vec<_>>());
+        memory.doubt_builds(&touched.builds);
+        memory.doubt_hosts(&touched.hosts.iter().map(|host| host.uuid()).collect::<Vec<_>>());
         if let (Opened::New(new), Some(hash)) = (&opened, opening.credential) {
             memory
                 .learn_credential(hash, Credential { build: new.build.id, expires_at: new.build.expires_at });
@@ -96,7 +97,7 @@ impl Store {
     /// When the build is past that.
     pub fn judge(&self, id: BuildId, verdict: Verdict, now: Time) -> Result<HostBuild> {
         let judged = self.write(|connection| judge(connection, id, verdict, now, self.shared().node))?;
-        self.shared().memory.forget_builds(&[id.uuid()]);
+        self.shared().memory.doubt_builds(&[id.uuid()]);
         Ok(judged)
     }
 }
@@ -221,41 +222,90 @@ fn load_for_update(connection: &mut PgConnection, id: BuildId) -> Result<Known> 
 pub(crate) fn load_known(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Known>> {
     let rows: Vec<BuildRow> =
         builds::table.filter(builds::id.eq_any(ids)).select(BuildRow::as_select()).load(connection)?;
-    let mut runs: HashMap<Uuid, Vec<StepRunRow>> = HashMap::new();
+    let mut runs = load_runs(connection, ids)?;
+    let plans = load_plans(connection, rows.iter().map(|row| row.plan.clone()).collect())?;
+    let mut builds: HashMap<Uuid, Known> = HashMap::new();
+    for row in rows {
+        let (id, version) = (row.id, row.version);
+        let runs = runs.remove(&id).unwrap_or_default();
+        let plan = plans.get(&row.plan).cloned().unwrap_or_default();
+        builds.insert(id, Known { build: row.into_domain(plan, runs)?, version });
+    }
+    Ok(ids.iter().filter_map(|id| builds.remove(id)).collect())
+}
+
+fn load_runs(connection: &mut PgConnection, builds: &[Uuid]) -> Result<HashMap<Uuid, Vec<StepRun>>> {
+    let mut runs: HashMap<Uuid, Vec<StepRun>> = HashMap::new();
     for run in step_runs::table
-        .filter(step_runs::build_id.eq_any(ids))
+        .filter(step_runs::build_id.eq_any(builds))
         .order((step_runs::build_id, step_runs::attempt, step_runs::started_at, step_runs::label))
         .select(StepRunRow::as_select())
         .load(connection)?
     {
-        runs.entry(run.build_id).or_default().push(run);
+        runs.entry(run.build_id).or_default().push(run.into_domain()?);
     }
-    let mut digests: Vec<Vec<u8>> = rows.iter().map(|row| row.plan.clone()).collect();
+    Ok(runs)
+}
+
+/// The host of that name or id with the build that it has under way, or had last, in as few round
+/// trips as there can be: this is what every page asks for that is not remembered.
+///
+/// # Errors
+/// When the host is not known, or never had a build.
+pub(crate) fn look(connection: &mut PgConnection, named: &HostRef) -> Result<(Host, Known)> {
+    let query = builds::table
+        .inner_join(hosts::table)
+        .inner_join(plans::table)
+        .order((builds::closed_at.is_null().desc(), builds::id.desc()))
+        .select((HostRow::as_select(), BuildRow::as_select(), plans::steps));
+    let found: Option<(HostRow, BuildRow, serde_json::Value)> = match named {
+        HostRef::Id(id) => query.filter(hosts::id.eq(id.uuid())).first(connection),
+        HostRef::Foreman(id) => query.filter(hosts::foreman_id.eq(id)).first(connection),
+        // PostgreSQL's texts have no NUL, so no host is called that.
+        HostRef::Name(name) if name.contains('\0') => Err(diesel::NotFound),
+        HostRef::Name(name) => {
+            query.filter(hosts::name.eq(name)).filter(hosts::retired_at.is_null()).first(connection)
+        }
+    }
+    .optional()?;
+    let Some((host, row, plan)) = found else {
+        let host = host::find(connection, named)?;
+        return Err(Error::not_found("build of host", &host.facts.name));
+    };
+    let (id, version) = (row.id, row.version);
+    let runs = load_runs(connection, &[id])?.remove(&id).unwrap_or_default();
+    let build = row.into_domain(Arc::new(from_json("plans.steps", plan)?), runs)?;
+    Ok((host.into_domain()?, Known { build, version }))
+}
+
+fn load_plans(
+    connection: &mut PgConnection,
+    mut digests: Vec<Vec<u8>>,
+) -> Result<HashMap<Vec<u8>, Arc<Plan>>> {
     digests.sort();
     digests.dedup();
-    let plans: HashMap<Vec<u8>, serde_json::Value> = plans::table
+    let plans: Vec<(Vec<u8>, serde_json::Value)> = plans::table
         .filter(plans::digest.eq_any(&digests))
         .select((plans::digest, plans::steps))
-        .load(connection)?
-        .into_iter()
-        .collect();
-    let mut plans: HashMap<Vec<u8>, Arc<Plan>> = plans
+        .load(connection)?;
+    plans
         .into_iter()
         .map(|(digest, steps)| Ok((digest, Arc::new(from_json("plans.steps", steps)?))))
-        .collect::<Result<_>>()?;
-    let mut builds: HashMap<Uuid, Known> = HashMap::new();
-    for row in rows {
-        let (id, version) = (row.id, row.version);
-        let runs: Vec<StepRun> = runs
-            .remove(&id)
-            .unwrap_or_default()
-            .into_iter()
-            .map(StepRunRow::into_domain)
-            .collect::<Result<_>>()?;
-        let plan = Arc::clone(plans.entry(row.plan.clone()).or_default());
-        builds.insert(id, Known { build: row.into_domain(plan, runs)?, version });
-    }
-    Ok(ids.iter().filter_map(|id| builds.remove(id)).collect())
+        .collect()
+}
+
+/// The builds of a host, oldest first.
+pub(crate) fn ids_of(connection: &mut PgConnection, host: HostId) -> Result<Vec<Uuid>> {
+    let ids = builds::table.filter(builds::host_id.eq(host.uuid())).order(builds::id).select(builds::id);
+    Ok(ids.load(connection)?)
+}
+
+/// What is expected of the builds of those ids.
+pub(crate) fn plans_of(connection: &mut PgConnection, ids: &[Uuid]) -> Result<HashMap<Uuid, Arc<Plan>>> {
+    let digests: Vec<(Uuid, Vec<u8>)> =
+        builds::table.filter(builds::id.eq_any(ids)).select((builds::id, builds::plan)).load(connection)?;
+    let plans = load_plans(connection, digests.iter().map(|(_, digest)| digest.clone()).collect())?;
+    Ok(digests.into_iter().filter_map(|(id, digest)| Some((id, Arc::clone(plans.get(&digest)?)))).collect())
 }
 
 /// Saves what changed, within a transaction.

@@ -11,9 +11,9 @@ use diesel::{
     QueryResult, RunQueryDsl,
     pg::{Pg, PgConnection},
     query_builder::{AstPass, Query, QueryFragment, QueryId},
-    sql_types::{Array, BigInt, Bool, Integer, Jsonb, Nullable, Text, Timestamptz},
+    sql_types::{Array, BigInt, Bool, Integer, Jsonb, Nullable, SmallInt, Text, Timestamptz},
 };
-use milepost_domain::{Build, Report, StepRun, Time};
+use milepost_domain::{Build, Plan, Report, StepRun, Time};
 use uuid::Uuid;
 
 use crate::{
@@ -22,6 +22,9 @@ use crate::{
     notify::{self, Node},
     row::{count, points, to_json},
 };
+
+/// The longest log that lies in the row of its report, in bytes; a longer one lies apart.
+const SHORT_LOG_MAX: usize = 512;
 
 /// A report that is about to be stored.
 #[derive(Debug)]
@@ -104,19 +107,20 @@ columns! {
     Reports {
         build_id: Uuid => diesel::sql_types::Uuid,
         id: Uuid => diesel::sql_types::Uuid,
-        position: i32 => Integer,
-        attempt: i32 => Integer,
-        label: &'a str => Text,
-        name: Option<&'a str> => Nullable<Text>,
-        priority: Option<i32> => Nullable<Integer>,
-        status: Option<&'a str> => Nullable<Text>,
-        percentage: Option<i32> => Nullable<Integer>,
-        message: Option<&'a str> => Nullable<Text>,
-        seq: Option<i64> => Nullable<BigInt>,
-        boot_id: Option<&'a str> => Nullable<Text>,
-        reported_at: Option<Time> => Nullable<Timestamptz>,
         received_at: Time => Timestamptz,
-        log_bytes: i32 => Integer,
+        reported_at: Option<Time> => Nullable<Timestamptz>,
+        seq: Option<i64> => Nullable<BigInt>,
+        position: i32 => Integer,
+        log_bytes: Option<i32> => Nullable<Integer>,
+        attempt: i16 => SmallInt,
+        priority: Option<i16> => Nullable<SmallInt>,
+        percentage: Option<i16> => Nullable<SmallInt>,
+        label: &'a str => Text,
+        status: Option<&'a str> => Nullable<Text>,
+        message: Option<&'a str> => Nullable<Text>,
+        log: Option<&'a str> => Nullable<Text>,
+        name: Option<&'a str> => Nullable<Text>,
+        boot_id: Option<&'a str> => Nullable<Text>,
     }
 }
 
@@ -173,18 +177,22 @@ impl<'a> Statement<'a> {
         let Change { before, after, reports } = *change;
         self.add_build(before.version, after)?;
         for new in reports {
-            self.add_report(after.id.uuid(), new);
+            self.add_report(after.id.uuid(), &after.plan, new);
         }
-        let old = &before.build.course.runs;
-        for run in after.course.runs.iter().filter(|run| !old.contains(run)) {
+        // Reports change runs where they stand and add new ones behind them.
+        let (old, new) = (&before.build.course.runs, &after.course.runs);
+        for (_, run) in new.iter().enumerate().filter(|(at, run)| old.get(*at) != Some(run)) {
             self.add_run(after.id.uuid(), run);
         }
-        // A replay may find that a step belongs to another attempt than was thought.
-        let key = |run: &StepRun, other: &StepRun| (run.attempt, &run.label) == (other.attempt, &other.label);
-        for run in old.iter().filter(|run| !after.course.runs.iter().any(|other| key(run, other))) {
-            self.gone.build_id.push(after.id.uuid());
-            self.gone.attempt.push(count(run.attempt));
-            self.gone.label.push(run.label.as_str());
+        let key = |run: &'a StepRun| (run.attempt, &run.label);
+        if !new.iter().map(key).take(old.len()).eq(old.iter().map(key)) {
+            // A replay found that a step belongs to another attempt than was thought.
+            let kept: HashSet<_> = new.iter().map(key).collect();
+            for run in old.iter().filter(|run| !kept.contains(&key(run))) {
+                self.gone.build_id.push(after.id.uuid());
+                self.gone.attempt.push(count(run.attempt));
+                self.gone.label.push(run.label.as_str());
+            }
         }
         Ok(())
     }
@@ -213,25 +221,33 @@ impl<'a> Statement<'a> {
         Ok(())
     }
 
-    fn add_report(&mut self, build: Uuid, new: &'a NewReport) {
+    fn add_report(&mut self, build: Uuid, plan: &Plan, new: &'a NewReport) {
         let (to, report) = (&mut self.reports, &new.report);
+        let planned = plan.get(&report.label);
+        let (short, long) = match &report.log {
+            Some(log) if log.cut() == 0 && log.text().len() <= SHORT_LOG_MAX => (Some(log), None),
+            other => (None, other.as_ref()),
+        };
         to.build_id.push(build);
         to.id.push(report.id.uuid());
-        to.position.push(count(new.position));
-        to.attempt.push(count(new.attempt));
-        to.label.push(report.label.as_str());
-        to.name.push(report.name.as_ref().map(AsRef::as_ref));
-        to.priority.push(report.priority);
-        to.status.push(report.status.map(milepost_domain::Status::as_str));
-        to.percentage.push(points(report.percentage));
-        to.message.push(report.message.as_ref().map(AsRef::as_ref));
-        to.seq.push(report.seq);
-        to.boot_id.push(report.boot_id.as_deref());
-        to.reported_at.push(report.reported_at);
         to.received_at.push(report.received_at);
-        let log_bytes = report.log.as_ref().map_or(0, |log| log.text().len());
-        to.log_bytes.push(i32::try_from(log_bytes).unwrap_or(i32::MAX));
-        if let Some(log) = &report.log {
+        to.reported_at.push(report.reported_at);
+        to.seq.push(report.seq);
+        to.position.push(count(new.position));
+        to.log_bytes.push(long.map(|log| i32::try_from(log.text().len()).unwrap_or(i32::MAX)));
+        to.attempt.push(i16::try_from(new.attempt).unwrap_or(i16::MAX));
+        // What the plan says is not said again.
+        let priority = report.priority.filter(|own| planned.is_none_or(|step| step.priority != *own));
+        to.priority.push(priority.map(|own| i16::try_from(own).unwrap_or(i16::MAX)));
+        to.percentage.push(points(report.percentage).and_then(|points| i16::try_from(points).ok()));
+        to.label.push(report.label.as_str());
+        to.status.push(report.status.map(milepost_domain::Status::as_str));
+        to.message.push(report.message.as_ref().map(AsRef::as_ref));
+        to.log.push(short.map(milepost_domain::Log::text));
+        let name = report.name.as_ref().filter(|own| planned.is_none_or(|step| step.name != **own));
+        to.name.push(name.map(AsRef::as_ref));
+        to.boot_id.push(report.boot_id.as_deref());
+        if let Some(log) = long {
             self.logs.build_id.push(build);
             self.logs.report_id.push(report.id.uuid());
             self.logs.cut.push(i64::try_from(log.cut()).unwrap_or(i64::MAX));
@@ -257,8 +273,10 @@ impl<'a> Statement<'a> {
 }
 
 impl QueryId for Statement<'_> {
-    type QueryId = Statement<'static>;
-    const HAS_STATIC_QUERY_ID: bool = true;
+    type QueryId = ();
+    // Parts that have no rows are left out, which PostgreSQL would prepare for all the same. Diesel
+    // keeps what is prepared by its text; there are few.
+    const HAS_STATIC_QUERY_ID: bool = false;
 }
 
 impl Query for Statement<'_> {
@@ -283,34 +301,48 @@ impl QueryFragment<Pg> for Statement<'_> {
              rejected_at = v.rejected_at FROM ",
         );
         self.builds.unnest("v", &mut out)?;
-        out.push_sql(
-            " WHERE b.id = v.id AND b.version = v.version RETURNING b.id), \
-             said AS (INSERT INTO reports (build_id, id, position, attempt, label, name, priority, \
-             status, percentage, message, seq, boot_id, reported_at, received_at, log_bytes) \
-             SELECT * FROM ",
-        );
-        self.reports.unnest("r", &mut out)?;
-        out.push_sql(OF_A_WRITTEN_BUILD);
-        out.push_sql("), logged AS (INSERT INTO report_logs (build_id, report_id, cut, text) SELECT * FROM ");
-        self.logs.unnest("l", &mut out)?;
-        out.push_sql(OF_A_WRITTEN_BUILD);
-        out.push_sql("), gone AS (DELETE FROM step_runs s USING ");
-        self.gone.unnest("g", &mut out)?;
-        out.push_sql(
-            " WHERE s.build_id = g.build_id AND s.attempt = g.attempt AND s.label = g.label \
-             AND (g.build_id IN (SELECT id FROM written)) IS TRUE), \
-             ran AS (INSERT INTO step_runs AS s (build_id, attempt, label, name, priority, state, \
-             inferred, percentage, started_at, finished_at, attempts, message) SELECT * FROM ",
-        );
-        self.runs.unnest("n", &mut out)?;
-        out.push_sql(OF_A_WRITTEN_BUILD);
-        out.push_sql(
-            " ON CONFLICT (build_id, attempt, label) DO UPDATE SET name = excluded.name, \
-             priority = excluded.priority, state = excluded.state, inferred = excluded.inferred, \
-             percentage = excluded.percentage, started_at = excluded.started_at, \
-             finished_at = excluded.finished_at, attempts = excluded.attempts, message = excluded.message) \
-             SELECT id, (SELECT count(pg_notify(",
-        );
+        out.push_sql(" WHERE b.id = v.id AND b.version = v.version RETURNING b.id)");
+        if !self.reports.id.is_empty() {
+            out.push_sql(
+                ", said AS (INSERT INTO reports (build_id, id, received_at, reported_at, seq, position, \
+                 log_bytes, attempt, priority, percentage, label, status, message, log, name, boot_id) \
+                 SELECT * FROM ",
+            );
+            self.reports.unnest("r", &mut out)?;
+            out.push_sql(OF_A_WRITTEN_BUILD);
+            out.push_sql(")");
+        }
+        if !self.logs.text.is_empty() {
+            out.push_sql(
+                ", logged AS (INSERT INTO report_logs (build_id, report_id, cut, text) SELECT * FROM ",
+            );
+            self.logs.unnest("l", &mut out)?;
+            out.push_sql(OF_A_WRITTEN_BUILD);
+            out.push_sql(")");
+        }
+        if !self.gone.label.is_empty() {
+            out.push_sql(", gone AS (DELETE FROM step_runs s USING ");
+            self.gone.unnest("g", &mut out)?;
+            out.push_sql(
+                " WHERE s.build_id = g.build_id AND s.attempt = g.attempt AND s.label = g.label \
+                 AND (g.build_id IN (SELECT id FROM written)) IS TRUE)",
+            );
+        }
+        if !self.runs.label.is_empty() {
+            out.push_sql(
+                ", ran AS (INSERT INTO step_runs AS s (build_id, attempt, label, name, priority, state, \
+                 inferred, percentage, started_at, finished_at, attempts, message) SELECT * FROM ",
+            );
+            self.runs.unnest("n", &mut out)?;
+            out.push_sql(OF_A_WRITTEN_BUILD);
+            out.push_sql(
+                " ON CONFLICT (build_id, attempt, label) DO UPDATE SET name = excluded.name, \
+                 priority = excluded.priority, state = excluded.state, inferred = excluded.inferred, \
+                 percentage = excluded.percentage, started_at = excluded.started_at, \
+                 finished_at = excluded.finished_at, attempts = excluded.attempts, message = excluded.message)",
+            );
+        }
+        out.push_sql(" SELECT id, (SELECT count(pg_notify(");
         out.push_bind_param::<Text, str>(notify::CHANNEL)?;
         out.push_sql(", word)) FROM unnest(");
         out.push_bind_param::<Array<Text>, Vec<String>>(&self.words)?;
@@ -363,3 +395,6 @@ pub(crate) fn prepare(connection: &mut PgConnection) -> Result<()> {
     .execute(connection)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

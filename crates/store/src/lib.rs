@@ -31,7 +31,7 @@ pub use diesel::PgConnection;
 pub use error::{Conflict, Error};
 pub use meters::Meters;
 pub use pool::{Settings, Store};
-pub use seen::Seen;
+pub use seen::{Seen, Stamp};
 
 /// What every function of this crate answers.
 pub type Result<T> = std::result::Result<T, Error>;

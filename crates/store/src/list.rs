@@ -92,8 +92,8 @@ fn column(field: &Field) -> String {
 fn report_column(field: &Field) -> String {
     match field.name {
         "step" => "r.label".to_owned(),
-        // A report without a log has none, rather than one of no bytes.
-        "log_bytes" => "NULLIF(r.log_bytes, 0)".to_owned(),
+        // A short log lies in the row.
+        "log_bytes" => "COALESCE(r.log_bytes, octet_length(r.log))".to_owned(),
         other => format!("r.{other}"),
     }
 }
@@ -176,37 +176,58 @@ fn ordered(statement: &mut Statement, query: &Query, default: &str, id: &str) {
         .bind(Bind::BigInt(query.offset));
 }
 
-const BUILDS: &str = " FROM builds b JOIN hosts h ON h.id = b.host_id";
-const HOSTS: &str = " FROM hosts h LEFT JOIN LATERAL \
-    (SELECT * FROM builds WHERE host_id = h.id ORDER BY closed_at IS NULL DESC, id DESC LIMIT 1) b ON true";
+/// What is listed: one for counting all of it, the other for searching.
+#[derive(Debug, Clone, Copy)]
+struct From {
+    all: &'static str,
+    searched: &'static str,
+    /// The column of the host's id.
+    host: &'static str,
+    /// The column of its own id.
+    id: &'static str,
+}
+
+const BUILDS: From = From {
+    all: " FROM builds b",
+    searched: " FROM builds b JOIN hosts h ON h.id = b.host_id",
+    host: "b.host_id",
+    id: "b.id",
+};
+const HOSTS: From = From {
+    all: " FROM hosts h",
+    searched: " FROM hosts h LEFT JOIN LATERAL \
+        (SELECT * FROM builds WHERE host_id = h.id ORDER BY closed_at IS NULL DESC, id DESC LIMIT 1) b ON true",
+    host: "h.id",
+    id: "h.id",
+};
 
 /// A page of ids from `from`, with the counts.
 fn page_of_ids(
     connection: &mut PgConnection,
     query: &Query,
-    from: &str,
+    from: From,
     only: Option<HostId>,
     default_order: &str,
-    id: &str,
 ) -> Result<Page<Uuid>> {
-    let start = |select: &str| {
+    let id = from.id;
+    let start = |select: &str, tables: &str| {
         let mut statement = Statement::default();
-        statement.push("SELECT ").push(select).push(from);
+        statement.push("SELECT ").push(select).push(tables);
         condition(&mut statement, query);
         if let Some(host) = only {
-            statement.push(" AND h.id = ").bind(Bind::Uuid(host.uuid()));
+            statement.push(" AND ").push(from.host).push(" = ").bind(Bind::Uuid(host.uuid()));
         }
         statement
     };
-    let total = count(connection, start("count(*)"))?;
+    let total = count(connection, start("count(*)", from.all))?;
     let subtotal = if query.search.is_some() {
-        let mut statement = start("count(*)");
+        let mut statement = start("count(*)", from.searched);
         searched(&mut statement, query.search.as_ref(), &column);
         count(connection, statement)?
     } else {
         total
     };
-    let mut statement = start(&format!("{id} AS id"));
+    let mut statement = start(&format!("{id} AS id"), from.searched);
     searched(&mut statement, query.search.as_ref(), &column);
     ordered(&mut statement, query, default_order, id);
     let results = statement.into_query().load::<Ids>(connection)?.into_iter().map(|row| row.id).collect();
@@ -231,7 +252,7 @@ pub fn builds(
     query: &Query,
     only: Option<HostId>,
 ) -> Result<Page<build::HostBuild>> {
-    let page = page_of_ids(connection, query, BUILDS, only, "", "b.id")?;
+    let page = page_of_ids(connection, query, BUILDS, only, "")?;
     let builds = build::load_many(connection, &page.results, query.now)?;
     let host_ids: Vec<Uuid> = builds.iter().map(|build| build.host.uuid()).collect();
     let hosts = host::load_many(connection, &host_ids)?;
@@ -250,7 +271,7 @@ pub fn builds(
 /// # Errors
 /// When the database cannot be reached.
 pub fn hosts(connection: &mut PgConnection, query: &Query) -> Result<Page<HostWithBuild>> {
-    let page = page_of_ids(connection, query, HOSTS, None, "h.name, ", "h.id")?;
+    let page = page_of_ids(connection, query, HOSTS, None, "h.name, ")?;
     let mut hosts = host::load_many(connection, &page.results)?;
     hosts.sort_by_key(|host| page.results.iter().position(|id| *id == host.id.uuid()));
     let results = hosts
@@ -310,17 +331,16 @@ pub fn reports(
     of: ReportsOf,
     after: Option<Cursor>,
 ) -> Result<Page<StoredReport>> {
+    // Named one by one, so that PostgreSQL passes over the partitions of other days.
+    let builds = match of {
+        ReportsOf::Build(build) => vec![build.uuid()],
+        ReportsOf::Host(host) => build::ids_of(connection, host)?,
+    };
     let start = |select: &str| {
         let mut statement = Statement::default();
         statement.push("SELECT ").push(select).push(" FROM reports r");
         condition(&mut statement, query);
-        match of {
-            ReportsOf::Build(build) => statement.push(" AND r.build_id = ").bind(Bind::Uuid(build.uuid())),
-            ReportsOf::Host(host) => statement
-                .push(" AND r.build_id = ANY (ARRAY(SELECT id FROM builds WHERE host_id = ")
-                .bind(Bind::Uuid(host.uuid()))
-                .push("))"),
-        };
+        statement.push(" AND r.build_id = ANY (").bind(Bind::Uuids(builds.clone())).push(")");
         statement
     };
     let total = count(connection, start("count(*)"))?;
@@ -352,7 +372,18 @@ pub fn reports(
         .push(" OFFSET ")
         .bind(Bind::BigInt(query.offset));
     let rows: Vec<ReportRow> = statement.into_query().load(connection)?;
-    let results = rows.into_iter().map(ReportRow::into_domain).collect::<Result<_>>()?;
+    let mut ids: Vec<Uuid> = rows.iter().map(|row| row.build_id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let plans = build::plans_of(connection, &ids)?;
+    let plan_of = |row: &ReportRow| plans.get(&row.build_id).cloned().unwrap_or_default();
+    let results = rows
+        .into_iter()
+        .map(|row| {
+            let plan = plan_of(&row);
+            row.into_domain(&plan)
+        })
+        .collect::<Result<_>>()?;
     Ok(Page { total, subtotal, results })
 }
 

@@ -1,21 +1,21 @@
 //! What this process remembers of the database: builds as they were last committed, hosts with
 //! what they have under way, and credentials.
 //!
-//! The rule it protects: what is remembered is never older than what was forgotten: whoever reads
-//! the database takes a [`Ticket`] first, and what it brings is kept only if nothing was said of
-//! that build meanwhile.
+//! The rule it protects: what is remembered as sure is never older than what was said of it: whoever
+//! reads the database takes a [`Ticket`] first, and what it brings is kept only if nothing was said
+//! of that build meanwhile. What is doubted is kept for when the database is away, with its age.
 
 use std::{
     num::NonZeroUsize,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use lru::LruCache;
-use milepost_domain::{BuildId, Host, Label, Plan, host::HostRef};
+use milepost_domain::{BuildId, Host, host::HostRef};
 use uuid::Uuid;
 
 use crate::{
@@ -44,30 +44,71 @@ pub(crate) const fn at_least_one(count: usize) -> NonZeroUsize {
 pub(crate) struct KnownHost {
     pub(crate) host: Host,
     pub(crate) latest: Option<BuildId>,
+    /// Of this process, never the same for another reading of a host.
+    pub(crate) reading: u64,
+}
+
+impl KnownHost {
+    pub(crate) fn new(host: Host, latest: Option<BuildId>) -> Self {
+        static READINGS: AtomicU64 = AtomicU64::new(0);
+        Self { host, latest, reading: READINGS.fetch_add(1, Ordering::Relaxed) }
+    }
 }
 
 /// When somebody began to read the database: what was said since makes it void.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ticket(u64);
 
-/// What of a build never changes: how its host is installed, and what is expected.
-#[derive(Debug, Clone)]
-pub(crate) struct Course {
-    pub(crate) workflow: Label,
-    pub(crate) plan: Arc<Plan>,
+/// A [`Ticket`] for whichever build it turns out to be.
+pub(crate) struct Tickets(Vec<Ticket>);
+
+impl Tickets {
+    /// The ticket of that build.
+    pub(crate) fn of(&self, id: Uuid) -> Ticket {
+        // Without one, nothing fits.
+        self.0.get(place(id)).copied().unwrap_or(Ticket(u64::MAX))
+    }
+}
+
+/// In which shard a build is.
+fn place(id: Uuid) -> usize {
+    // The last byte of a UUID v7 is random.
+    usize::from(id.as_bytes().last().copied().unwrap_or_default()) % SHARDS
+}
+
+/// Something that was read, and since when it may no longer be so.
+struct Entry<T> {
+    value: Arc<T>,
+    doubted: Option<Instant>,
+}
+
+impl<T> Entry<T> {
+    const fn sure(value: Arc<T>) -> Self {
+        Self { value, doubted: None }
+    }
+
+    fn doubt(&mut self, now: Instant) {
+        self.doubted.get_or_insert(now);
+    }
+
+    fn if_sure(&self) -> Option<Arc<T>> {
+        self.doubted.is_none().then(|| Arc::clone(&self.value))
+    }
 }
 
 struct Shard {
-    builds: LruCache<Uuid, Arc<Known>>,
-    /// Of these builds and of some that were forgotten.
-    courses: LruCache<Uuid, Course>,
-    said: u64,
+    builds: Mutex<LruCache<Uuid, Entry<Known>>>,
+    /// How often something was said of a build in here; changed with the builds locked.
+    said: AtomicU64,
 }
 
 struct Hosts {
-    known: LruCache<HostRef, Arc<KnownHost>>,
+    known: LruCache<HostRef, Entry<KnownHost>>,
     said: u64,
 }
+
+/// What was last known, and how long ago it may have ceased to be so.
+pub(crate) type LastKnown<T> = (Arc<T>, Duration);
 
 /// What this process remembers.
 pub(crate) struct Memory {
@@ -75,7 +116,7 @@ pub(crate) struct Memory {
     is_sure: AtomicBool,
     /// When the database last answered.
     proven: Mutex<Instant>,
-    shards: Vec<Mutex<Shard>>,
+    shards: Vec<Shard>,
     hosts: Mutex<Hosts>,
     credentials: Mutex<LruCache<TokenHash, Credential>>,
 }
@@ -87,9 +128,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Memory {
     pub(crate) fn new() -> Self {
-        let shard = || {
-            let (builds, courses) = (at_least_one(BUILDS / SHARDS), at_least_one(BUILDS / SHARDS));
-            Mutex::new(Shard { builds: LruCache::new(builds), courses: LruCache::new(courses), said: 0 })
+        let shard = || Shard {
+            builds: Mutex::new(LruCache::new(at_least_one(BUILDS / SHARDS))),
+            said: AtomicU64::new(0),
         };
         Self {
             is_sure: AtomicBool::new(false),
@@ -106,7 +147,7 @@ impl Memory {
     }
 
     /// Other nodes are not heard: what is remembered may be old.
-    pub(crate) fn doubt(&self) {
+    pub(crate) fn stop_believing(&self) {
         self.is_sure.store(false, Ordering::Release);
     }
 
@@ -115,66 +156,88 @@ impl Memory {
         *lock(&self.proven) = Instant::now();
     }
 
-    /// How long ago the database last answered.
-    pub(crate) fn proven_for(&self) -> Duration {
-        lock(&self.proven).elapsed()
+    /// How long ago something that is remembered may have ceased to be so: since the database last
+    /// answered, or since it was doubted.
+    fn age<T>(&self, entry: &Entry<T>) -> Duration {
+        let proven = lock(&self.proven).elapsed();
+        entry.doubted.map_or(proven, |doubted| proven.max(doubted.elapsed()))
     }
 
     /// Other nodes are heard from now on.
     pub(crate) fn believe(&self) {
         self.prove();
-        self.forget_all();
+        self.doubt_all();
         self.is_sure.store(true, Ordering::Release);
     }
 
-    fn shard(&self, id: Uuid) -> Option<MutexGuard<'_, Shard>> {
-        // The last byte of a UUID v7 is random.
-        let at = usize::from(id.as_bytes().last().copied().unwrap_or_default()) % SHARDS;
-        self.shards.get(at).map(lock)
+    fn shard(&self, id: Uuid) -> Option<&Shard> {
+        self.shards.get(place(id))
     }
 
     /// The build as it was last committed, as far as this process knows.
     pub(crate) fn build(&self, id: Uuid) -> Option<Arc<Known>> {
-        self.shard(id)?.builds.get(&id).cloned()
+        lock(&self.shard(id)?.builds).get(&id)?.if_sure()
     }
 
-    /// What is expected of the build, although the rest of it may be forgotten.
-    pub(crate) fn course(&self, id: Uuid) -> Option<Course> {
-        self.shard(id)?.courses.get(&id).cloned()
+    /// The build as it was last known, although it may have changed since.
+    pub(crate) fn last_build(&self, id: Uuid) -> Option<LastKnown<Known>> {
+        let mut builds = lock(&self.shard(id)?.builds);
+        builds.get(&id).map(|entry| (Arc::clone(&entry.value), self.age(entry)))
     }
 
     /// To be taken before the database is asked of a build, or told of it.
     pub(crate) fn ticket(&self, id: Uuid) -> Ticket {
-        Ticket(self.shard(id).map_or(0, |shard| shard.said))
+        Ticket(self.shard(id).map_or(0, |shard| shard.said.load(Ordering::Acquire)))
+    }
+
+    /// To be taken before the database is asked of a build that is not known yet.
+    pub(crate) fn tickets(&self) -> Tickets {
+        Tickets(self.shards.iter().map(|shard| Ticket(shard.said.load(Ordering::Acquire))).collect())
     }
 
     /// Keeps a build as the database has it, unless something was said since the ticket was taken
     /// or a later version is known.
     pub(crate) fn learn(&self, ticket: Ticket, known: &Arc<Known>) {
         let id = known.build.id.uuid();
-        let Some(mut shard) = self.shard(id) else { return };
-        let course =
-            || Course { workflow: known.build.workflow.clone(), plan: Arc::clone(&known.build.plan) };
-        shard.courses.get_or_insert(id, course);
-        let is_newer = shard.builds.peek(&id).is_none_or(|old| old.version < known.version);
-        if shard.said == ticket.0 && is_newer {
-            shard.builds.put(id, Arc::clone(known));
+        let Some(shard) = self.shard(id) else { return };
+        let mut builds = lock(&shard.builds);
+        let is_better = builds.peek(&id).is_none_or(|old| {
+            let version = old.value.version;
+            version < known.version || (version == known.version && old.doubted.is_some())
+        });
+        if !is_better {
+            return;
+        }
+        if shard.said.load(Ordering::Acquire) == ticket.0 {
+            builds.put(id, Entry::sure(Arc::clone(known)));
+        } else if let Some(old) = builds.peek_mut(&id) {
+            // What there is now is not known, but that it is no longer this.
+            old.doubt(Instant::now());
         }
     }
 
-    /// Somebody else changed these builds.
-    pub(crate) fn forget_builds(&self, ids: &[Uuid]) {
+    /// These builds may have changed: they are read anew.
+    pub(crate) fn doubt_builds(&self, ids: &[Uuid]) {
+        let now = Instant::now();
         for id in ids {
-            if let Some(mut shard) = self.shard(*id) {
-                shard.said += 1;
-                shard.builds.pop(id);
+            if let Some(shard) = self.shard(*id) {
+                let mut builds = lock(&shard.builds);
+                shard.said.fetch_add(1, Ordering::AcqRel);
+                if let Some(entry) = builds.peek_mut(id) {
+                    entry.doubt(now);
+                }
             }
         }
     }
 
     /// The host of that name or id.
     pub(crate) fn host(&self, named: &HostRef) -> Option<Arc<KnownHost>> {
-        lock(&self.hosts).known.get(named).cloned()
+        lock(&self.hosts).known.get(named)?.if_sure()
+    }
+
+    /// The host as it was last known, although it may have changed since.
+    pub(crate) fn last_host(&self, named: &HostRef) -> Option<LastKnown<KnownHost>> {
+        lock(&self.hosts).known.get(named).map(|entry| (Arc::clone(&entry.value), self.age(entry)))
     }
 
     /// To be taken before the database is asked of a host.
@@ -183,38 +246,36 @@ impl Memory {
     }
 
     /// Keeps a host under the name by which it was found, unless something was said since.
-    pub(crate) fn learn_host(&self, ticket: Ticket, named: HostRef, known: KnownHost) {
+    pub(crate) fn learn_host(&self, ticket: Ticket, named: HostRef, known: &Arc<KnownHost>) {
         let mut hosts = lock(&self.hosts);
         if hosts.said == ticket.0 {
-            hosts.known.put(named, Arc::new(known));
+            hosts.known.put(named, Entry::sure(Arc::clone(known)));
         }
     }
 
-    /// Somebody changed these hosts, or what they have under way.
-    pub(crate) fn forget_hosts(&self, ids: &[Uuid]) {
+    /// These hosts, or what they have under way, may have changed: they are read anew.
+    pub(crate) fn doubt_hosts(&self, ids: &[Uuid]) {
+        let now = Instant::now();
         let mut hosts = lock(&self.hosts);
         hosts.said += 1;
-        let named: Vec<HostRef> = hosts
-            .known
-            .iter()
-            .filter(|(_, known)| ids.contains(&known.host.id.uuid()))
-            .map(|(named, _)| named.clone())
-            .collect();
-        for named in named {
-            hosts.known.pop(&named);
+        for (_, entry) in
+            hosts.known.iter_mut().filter(|(_, entry)| ids.contains(&entry.value.host.id.uuid()))
+        {
+            entry.doubt(now);
         }
     }
 
     /// Nothing that is remembered is sure.
-    pub(crate) fn forget_all(&self) {
+    pub(crate) fn doubt_all(&self) {
+        let now = Instant::now();
         for shard in &self.shards {
-            let mut shard = lock(shard);
-            shard.said += 1;
-            shard.builds.clear();
+            let mut builds = lock(&shard.builds);
+            shard.said.fetch_add(1, Ordering::AcqRel);
+            builds.iter_mut().for_each(|(_, entry)| entry.doubt(now));
         }
         let mut hosts = lock(&self.hosts);
         hosts.said += 1;
-        hosts.known.clear();
+        hosts.known.iter_mut().for_each(|(_, entry)| entry.doubt(now));
     }
 
     /// What the credential of that hash opens. One that was registered never changes.
@@ -224,5 +285,73 @@ impl Memory {
 
     pub(crate) fn learn_credential(&self, hash: TokenHash, credential: Credential) {
         lock(&self.credentials).put(hash, credential);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use milepost_domain::{Build, Id, Label, Plan};
+
+    use super::*;
+
+    fn known(random: u8, version: i64) -> Arc<Known> {
+        let at = milepost_domain::Time::from_timestamp_millis(1_790_000_000_000).unwrap();
+        // The last byte decides on the shard.
+        let id = Id::at(at, [random, 0, 0, 0, 0, 0, 0, 0, 0, 7]);
+        let workflow = Label::from_words("kickstart").unwrap();
+        let plan = Arc::new(Plan::default());
+        let build = Build::open(id, Id::at(at, [9; 10]), workflow, plan, at, at);
+        Arc::new(Known { build, version })
+    }
+
+    fn version(memory: &Memory, of: &Known) -> Option<i64> {
+        memory.build(of.build.id.uuid()).map(|known| known.version)
+    }
+
+    #[test]
+    fn what_was_doubted_is_believed_again_when_it_was_read_anew() {
+        let memory = Memory::new();
+        let (first, id) = (known(1, 5), known(1, 5).build.id.uuid());
+        memory.learn(memory.ticket(id), &first);
+        assert_eq!(version(&memory, &first), Some(5));
+        memory.doubt_builds(&[id]);
+        assert_eq!(version(&memory, &first), None);
+        assert_eq!(memory.last_build(id).unwrap().0.version, 5, "as it was");
+        memory.learn(memory.ticket(id), &known(1, 5));
+        assert_eq!(version(&memory, &first), Some(5));
+    }
+
+    #[test]
+    fn what_was_read_before_something_was_said_is_not_believed() {
+        let memory = Memory::new();
+        let (old, id) = (known(1, 5), known(1, 5).build.id.uuid());
+        let ticket = memory.ticket(id);
+        let tickets = memory.tickets();
+        memory.doubt_builds(&[id]);
+        memory.learn(ticket, &old);
+        memory.learn(tickets.of(id), &old);
+        assert_eq!(version(&memory, &old), None);
+    }
+
+    #[test]
+    fn an_older_version_never_takes_the_place_of_a_newer_one() {
+        let memory = Memory::new();
+        let id = known(1, 5).build.id.uuid();
+        for (learned, expected) in [(5, 5), (7, 7), (6, 7)] {
+            memory.learn(memory.ticket(id), &known(1, learned));
+            assert_eq!(version(&memory, &known(1, 0)), Some(expected));
+        }
+    }
+
+    #[test]
+    fn a_commit_that_cannot_be_kept_leaves_nothing_older_to_be_believed() {
+        let memory = Memory::new();
+        let (here, there) = (known(1, 5), known(2, 1));
+        memory.learn(memory.ticket(here.build.id.uuid()), &here);
+        let ticket = memory.ticket(here.build.id.uuid());
+        // Said of another build, which happens to share the count.
+        memory.doubt_builds(&[there.build.id.uuid()]);
+        memory.learn(ticket, &known(1, 6));
+        assert_eq!(version(&memory, &here), None, "not 5, which is no more");
     }
 }

@@ -117,7 +117,7 @@ pub(crate) fn listen(url: &str, ours: Node, memory: &Weak<Memory>, stop: &Receiv
             Err(error) => error,
         };
         let Some(known) = memory.upgrade() else { return };
-        known.doubt();
+        known.stop_believing();
         drop(known);
         log::debug!("not hearing of other nodes, reading anew until that is mended: {lost}");
         if stop.recv_timeout(AGAIN_AFTER) != Err(RecvTimeoutError::Timeout) {
@@ -129,6 +129,9 @@ pub(crate) fn listen(url: &str, ours: Node, memory: &Weak<Memory>, stop: &Receiv
 fn attend(url: &str, ours: Node, memory: &Weak<Memory>, stop: &Receiver<()>) -> Result<()> {
     let mut connection =
         PgConnection::establish(url).map_err(|error| Error::Unavailable(error.to_string()))?;
+    // Words wait in the server for whoever does not read them, and there is an end to its room: a
+    // process that is frozen must not stop the others.
+    sql_query("SET tcp_user_timeout = '60s'").execute(&mut connection)?;
     sql_query(format!("LISTEN {CHANNEL}")).execute(&mut connection)?;
     match memory.upgrade() {
         // What was missed is forgotten; from here on nothing is.
@@ -145,9 +148,9 @@ fn attend(url: &str, ours: Node, memory: &Weak<Memory>, stop: &Receiver<()>) -> 
         for word in &words {
             match hear(word, ours) {
                 Heard::Ours => {}
-                Heard::Builds(ids) => memory.forget_builds(&ids),
-                Heard::Hosts(ids) => memory.forget_hosts(&ids),
-                Heard::Unknown => memory.forget_all(),
+                Heard::Builds(ids) => memory.doubt_builds(&ids),
+                Heard::Hosts(ids) => memory.doubt_hosts(&ids),
+                Heard::Unknown => memory.doubt_all(),
             }
         }
         if proven.elapsed() >= PROVE_EVERY {

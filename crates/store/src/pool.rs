@@ -12,8 +12,9 @@ use std::{
 };
 
 use diesel::{
-    Connection, PgConnection,
+    Connection, PgConnection, RunQueryDsl,
     r2d2::{ManageConnection, Pool, PooledConnection, R2D2Connection as _},
+    sql_query,
 };
 use milepost_domain::registry::{Mode, Registry};
 
@@ -92,7 +93,12 @@ impl ManageConnection for Manager {
     type Error = Error;
 
     fn connect(&self) -> Result<Pooled> {
-        Ok(Pooled { connection: crate::connect(&self.url)?, is_dead: false })
+        let mut connection = crate::connect(&self.url)?;
+        // Every list has an index to walk. A plan for all values would open all partitions.
+        for setting in ["enable_seqscan = off", "plan_cache_mode = force_custom_plan", "jit = off"] {
+            sql_query(format!("SET {setting}")).execute(&mut connection)?;
+        }
+        Ok(Pooled { connection, is_dead: false })
     }
 
     fn is_valid(&self, pooled: &mut Pooled) -> Result<()> {

@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use milepost_domain::{BuildId, Id, Label, Log, Report, ReportId};
+use milepost_domain::{Build, BuildId, Id, Label, Log, Plan, Report, ReportId};
 use uuid::Uuid;
 
 use crate::{
@@ -32,37 +32,47 @@ pub struct StoredReport {
 #[derive(Debug, Queryable, QueryableByName, Selectable)]
 #[diesel(table_name = reports)]
 pub(crate) struct ReportRow {
-    build_id: Uuid,
+    pub(crate) build_id: Uuid,
     id: Uuid,
-    position: i32,
-    attempt: i32,
-    label: String,
-    name: Option<String>,
-    priority: Option<i32>,
-    status: Option<String>,
-    percentage: Option<i32>,
-    message: Option<String>,
-    seq: Option<i64>,
-    boot_id: Option<String>,
-    reported_at: Option<DateTime<Utc>>,
     received_at: DateTime<Utc>,
-    log_bytes: i32,
+    reported_at: Option<DateTime<Utc>>,
+    seq: Option<i64>,
+    position: i32,
+    log_bytes: Option<i32>,
+    attempt: i16,
+    priority: Option<i16>,
+    percentage: Option<i16>,
+    label: String,
+    status: Option<String>,
+    message: Option<String>,
+    log: Option<String>,
+    name: Option<String>,
+    boot_id: Option<String>,
 }
 
 impl ReportRow {
-    pub(crate) fn into_domain(self) -> Result<StoredReport> {
+    /// The report, with what is left to the plan of its build filled in.
+    pub(crate) fn into_domain(self, plan: &Plan) -> Result<StoredReport> {
+        let label: Label = parsed("reports.label", &self.label)?;
+        let planned = plan.get(&label);
+        let name = parsed_option("reports.name", self.name.as_deref())?;
+        let log_bytes = match (self.log_bytes, &self.log) {
+            (Some(apart), _) => number("reports.log_bytes", apart)?,
+            (None, Some(short)) => number("reports.log", short.len())?,
+            (None, None) => 0,
+        };
         Ok(StoredReport {
             build: Id::from_uuid(self.build_id),
             position: number("reports.position", self.position)?,
             attempt: number("reports.attempt", self.attempt)?,
-            log_bytes: number("reports.log_bytes", self.log_bytes)?,
+            log_bytes,
             report: Report {
                 id: Id::from_uuid(self.id),
-                label: parsed::<Label>("reports.label", &self.label)?,
-                name: parsed_option("reports.name", self.name.as_deref())?,
-                priority: self.priority,
+                name: name.or_else(|| planned.map(|step| step.name.clone())),
+                priority: self.priority.map(Into::into).or_else(|| planned.map(|step| step.priority)),
+                label,
                 status: parsed_option("reports.status", self.status.as_deref())?,
-                percentage: percent("reports.percentage", self.percentage)?,
+                percentage: percent("reports.percentage", self.percentage.map(Into::into))?,
                 message: parsed_option("reports.message", self.message.as_deref())?,
                 log: None,
                 seq: self.seq,
@@ -75,13 +85,13 @@ impl ReportRow {
 }
 
 /// All reports of a build in the server's order, for a replay.
-pub(crate) fn load_all(connection: &mut PgConnection, build: BuildId) -> Result<Vec<Report>> {
+pub(crate) fn load_all(connection: &mut PgConnection, build: &Build) -> Result<Vec<Report>> {
     let rows: Vec<ReportRow> = reports::table
-        .filter(reports::build_id.eq(build.uuid()))
+        .filter(reports::build_id.eq(build.id.uuid()))
         .order(reports::position)
         .select(ReportRow::as_select())
         .load(connection)?;
-    rows.into_iter().map(|row| Ok(row.into_domain()?.report)).collect()
+    rows.into_iter().map(|row| Ok(row.into_domain(&build.plan)?.report)).collect()
 }
 
 /// The log that came with a report.
@@ -89,8 +99,14 @@ pub(crate) fn load_all(connection: &mut PgConnection, build: BuildId) -> Result<
 /// # Errors
 /// When there is none.
 pub fn log(connection: &mut PgConnection, build: BuildId, report: ReportId) -> Result<Log> {
+    let key = (build.uuid(), report.uuid());
+    let short: Option<Option<String>> =
+        reports::table.find(key).select(reports::log).first(connection).optional()?;
+    if let Some(text) = short.flatten() {
+        return Ok(Log::from_parts(text, 0));
+    }
     let (text, cut): (String, i64) = report_logs::table
-        .find((build.uuid(), report.uuid()))
+        .find(key)
         .select((report_logs::text, report_logs::cut))
         .first(connection)
         .optional()?

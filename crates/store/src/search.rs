@@ -6,7 +6,7 @@
 use diesel::{
     pg::Pg,
     query_builder::{BoxedSqlQuery, SqlQuery},
-    sql_types::{BigInt, Bool, Integer, Text, Timestamptz, Uuid},
+    sql_types::{Array, BigInt, Bool, Integer, Text, Timestamptz, Uuid},
 };
 use milepost_domain::search::{Expr, Field, Test, TimeRange, Value};
 
@@ -25,6 +25,7 @@ pub(crate) enum Bind {
     Time(chrono::DateTime<chrono::Utc>),
     Bool(bool),
     Uuid(uuid::Uuid),
+    Uuids(Vec<uuid::Uuid>),
 }
 
 impl From<Value> for Bind {
@@ -146,6 +147,7 @@ impl Statement {
             Bind::Time(time) => query.bind::<Timestamptz, _>(time),
             Bind::Bool(truth) => query.bind::<Bool, _>(truth),
             Bind::Uuid(uuid) => query.bind::<Uuid, _>(uuid),
+            Bind::Uuids(uuids) => query.bind::<Array<Uuid>, _>(uuids),
         })
     }
 }

@@ -9,10 +9,9 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 use milepost_domain::{Build, BuildId, Host, Time, host::HostRef};
 
 use crate::{
-    Error, Result, Store,
+    Result, Store,
     build::{self, Known},
     credential::{self, Credential, TokenHash},
-    host,
     memory::KnownHost,
 };
 
@@ -21,6 +20,14 @@ use crate::{
 pub struct Seen {
     host: Arc<KnownHost>,
     build: Arc<Known>,
+}
+
+/// What was seen, as something to compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    host: u64,
+    build: BuildId,
+    version: i64,
 }
 
 impl Seen {
@@ -42,10 +49,10 @@ impl Seen {
         Cow::Borrowed(build)
     }
 
-    /// Grows with each change of the build.
+    /// Another one whenever anything of it may have changed; only the clock is not in it.
     #[must_use]
-    pub fn version(&self) -> (BuildId, i64) {
-        (self.build.build.id, self.build.version)
+    pub fn stamp(&self) -> Stamp {
+        Stamp { host: self.host.reading, build: self.build.build.id, version: self.build.version }
     }
 }
 
@@ -53,23 +60,20 @@ impl Store {
     /// What is remembered of a host, if that is sure to be what is. Asks nobody.
     #[must_use]
     pub fn remembered(&self, named: &HostRef) -> Option<Seen> {
-        let is_sure = self.shared().memory.is_sure() && !self.ingest().spooling().is_away();
-        is_sure.then(|| self.last_known(named)).flatten()
-    }
-
-    /// What was last known of a host, however long ago. Asks nobody.
-    #[must_use]
-    pub fn last_known(&self, named: &HostRef) -> Option<Seen> {
         let memory = &self.shared().memory;
-        let host = memory.host(named)?;
+        let is_sure = memory.is_sure() && !self.ingest().spooling().is_away();
+        let host = memory.host(named).filter(|_| is_sure)?;
         let build = memory.build(host.latest?.uuid())?;
         Some(Seen { host, build })
     }
 
-    /// How long ago the database last answered: what is last known is at most that old.
+    /// What was last known of a host, and how long ago it may have ceased to be so. Asks nobody.
     #[must_use]
-    pub fn last_contact(&self) -> Duration {
-        self.shared().memory.proven_for()
+    pub fn last_known(&self, named: &HostRef) -> Option<(Seen, Duration)> {
+        let memory = &self.shared().memory;
+        let (host, host_age) = memory.last_host(named)?;
+        let (build, build_age) = memory.last_build(host.latest?.uuid())?;
+        Some((Seen { host, build }, host_age.max(build_age)))
     }
 
     /// Looks at a host in the database, and remembers it.
@@ -80,16 +84,13 @@ impl Store {
         let memory = &self.shared().memory;
         let host_ticket = memory.host_ticket();
         self.read(|connection| {
-            let host = host::find(connection, named)?;
-            let no_build = || Error::not_found("build of host", &host.facts.name);
-            let latest = build::latest_id(connection, host.id)?;
-            let id = latest.ok_or_else(no_build)?.uuid();
-            let ticket = memory.ticket(id);
-            let build = Arc::new(build::load_known(connection, &[id])?.pop().ok_or_else(no_build)?);
-            memory.learn(ticket, &build);
-            let host = KnownHost { host, latest };
-            memory.learn_host(host_ticket, named.clone(), host.clone());
-            Ok(Seen { host: Arc::new(host), build })
+            let tickets = memory.tickets();
+            let (host, build) = build::look(connection, named)?;
+            let build = Arc::new(build);
+            memory.learn(tickets.of(build.build.id.uuid()), &build);
+            let host = Arc::new(KnownHost::new(host, Some(build.build.id)));
+            memory.learn_host(host_ticket, named.clone(), &host);
+            Ok(Seen { host, build })
         })
     }
 

@@ -3,7 +3,7 @@
 //! The rule it protects: a route that is not registered here through utoipa is neither served nor
 //! in the document.
 
-mod health;
+pub(crate) mod health;
 mod unattended;
 mod v2;
 

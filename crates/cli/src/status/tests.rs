@@ -236,13 +236,29 @@ fn a_service_without_partitions_for_tomorrow_is_said() {
             "partitions": 2, "newest_day": day, "reports_bytes": 1, "database_bytes": 2, "default_rows_estimate": 0,
         }))
     };
-    assert_eq!(needs_a_person(&newest("2026-11-23"), now()), None);
-    assert!(needs_a_person(&newest("2026-11-22"), now()).unwrap().contains("no partition for tomorrow"));
+    assert!(needs_a_person(&newest("2026-11-23"), now()).is_empty());
+    assert!(needs_a_person(&newest("2026-11-22"), now())[0].contains("no partition for tomorrow"));
     let none = serde_json::json!({"partitions": 0, "reports_bytes": 1, "database_bytes": 2, "default_rows_estimate": 0});
-    assert!(needs_a_person(&service(none), now()).is_some());
-    assert_eq!(
-        needs_a_person(&service(serde_json::Value::Null), now()),
-        None,
+    assert_eq!(needs_a_person(&service(none), now()).len(), 1);
+    assert!(
+        needs_a_person(&service(serde_json::Value::Null), now()).is_empty(),
         "an older service does not say"
     );
+}
+
+#[test]
+fn reports_that_wait_on_disk_are_said() {
+    let waiting = |reports: u32| -> Vec<String> {
+        let oldest = now() - chrono::Duration::minutes(3);
+        let status = serde_json::json!({
+            "version": "0.1.0", "started_at": now().to_rfc3339(), "builds": [],
+            "spool": {"reports": reports, "bytes": 9, "bytes_max": 99, "oldest_at": oldest.to_rfc3339()},
+        });
+        needs_a_person(&serde_json::from_value(status).unwrap(), now())
+    };
+    assert_eq!(
+        waiting(17),
+        ["17 reports wait on disk to be brought into the database, the oldest for 3 min"]
+    );
+    assert!(waiting(0).is_empty());
 }

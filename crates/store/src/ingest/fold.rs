@@ -217,7 +217,7 @@ impl Work {
     fn all_reports(&mut self, connection: &mut PgConnection) -> Result<Option<Vec<Report>>> {
         let stored = match self.stored.take() {
             Some(stored) => stored,
-            None => report::load_all(connection, self.after.id)?,
+            None => report::load_all(connection, &self.after)?,
         };
         let mut all = self.stored.insert(stored).clone();
         all.extend(self.reports.iter().map(|new| new.report.clone()));
@@ -233,19 +233,20 @@ impl Work {
     }
 }
 
+#[derive(QueryableByName)]
+#[diesel(table_name = reports)]
+struct StoredId {
+    build_id: Uuid,
+    id: Uuid,
+}
+
 fn stored_ids(connection: &mut PgConnection, builds: &[Uuid]) -> Result<Vec<(Uuid, Uuid)>> {
-    #[derive(QueryableByName)]
-    #[diesel(table_name = reports)]
-    struct Row {
-        build_id: Uuid,
-        id: Uuid,
-    }
     if builds.is_empty() {
         return Ok(Vec::new());
     }
     // Build by build, because PostgreSQL passes over partitions for one key, not for a list of them.
     let each = "SELECT r.build_id, r.id FROM unnest($1) AS b (id) CROSS JOIN LATERAL \
                 (SELECT build_id, id FROM reports WHERE build_id = b.id) AS r";
-    let rows: Vec<Row> = sql_query(each).bind::<Array<sql_types::Uuid>, _>(builds).load(connection)?;
+    let rows: Vec<StoredId> = sql_query(each).bind::<Array<sql_types::Uuid>, _>(builds).load(connection)?;
     Ok(rows.into_iter().map(|row| (row.build_id, row.id)).collect())
 }

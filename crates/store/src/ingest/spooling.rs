@@ -230,8 +230,9 @@ impl Spooling {
             }
             What::Report { report, mode } => {
                 // Of a build that was never seen nothing can be refused: its plan may know the step.
-                let refused = self.shared.memory.course(build.uuid()).and_then(|course| {
-                    admit(&self.shared.registry(), &course.workflow, &course.plan, report, *mode).err()
+                let refused = self.shared.memory.last_build(build.uuid()).and_then(|(known, _)| {
+                    let build = &known.build;
+                    admit(&self.shared.registry(), &build.workflow, &build.plan, report, *mode).err()
                 });
                 match refused {
                     None => (Entry::Report { build, report: report.clone() }, Receipt::Recorded),

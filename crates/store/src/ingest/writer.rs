@@ -214,7 +214,7 @@ impl Session {
     /// What is remembered of the builds of these items may not be so.
     fn forget(&mut self, items: &[Item], todo: &[usize]) {
         for id in builds(items, todo) {
-            self.shared.memory.forget_builds(&[id]);
+            self.shared.memory.doubt_builds(&[id]);
             self.ids.pop(&id);
         }
     }
@@ -261,7 +261,7 @@ impl Session {
         for work in works {
             let id = work.after.id.uuid();
             if work.is_changed() && !written.contains(&id) {
-                self.shared.memory.forget_builds(&[id]);
+                self.shared.memory.doubt_builds(&[id]);
                 overtaken.insert(id);
                 continue;
             }

@@ -117,6 +117,7 @@ fn type_in_sql(diesel: &str) -> &'static str {
         "Uuid" => "uuid",
         "Text" => "text",
         "Int8" => "bigint",
+        "Int2" => "smallint",
         "Int4" => "integer",
         "Timestamptz" => "timestamp with time zone",
         "Bytea" => "bytea",

@@ -8,6 +8,7 @@
 mod away;
 mod catalog;
 mod expiry;
+mod freshness;
 mod hosts;
 mod indexes;
 mod ingest;

@@ -75,3 +75,52 @@ fn nodes_that_start_at_once_migrate_once() {
     let applied = crate::support::at_once(|_| migrate::run(&database.url).unwrap());
     assert_eq!(applied.iter().filter(|names| !names.is_empty()).count(), 1, "{applied:?}");
 }
+
+#[test]
+fn reports_read_the_same_before_and_after_their_rows_were_laid_out_anew() {
+    use diesel::connection::SimpleConnection as _;
+    use milepost_domain::Log;
+
+    use crate::support::{
+        DONE, FAILED, INIT, folded, in_order, load, open_kickstart, record, report, store, stored,
+    };
+
+    let database = milepost_testkit::Database::new();
+    let store = store(&database);
+    let build = open_kickstart(&store, "web1");
+    let mut reports = [
+        report("get_ks", DONE, 1),
+        report("packages", INIT, 2),
+        report("packages", FAILED, 3),
+        // Known to the registry, but no step of this workflow.
+        report("autoinstall", None, 4),
+    ];
+    reports[0].name = Some("Another name".parse().unwrap());
+    reports[0].priority = Some(7);
+    reports[1].log = Log::from_bytes(b"short\n");
+    reports[2].log = Log::from_bytes(&b"a long log\n".repeat(100));
+    record(&store, build, &reports[..3]);
+    let _ = store.record(build, &reports[3..], Some(milepost_domain::registry::Mode::Loose)).unwrap();
+    let logs = |store: &milepost_store::Store| {
+        let log = |id| store.read(|connection| milepost_store::report::log(connection, build, id)).ok();
+        reports.iter().map(|report| log(report.id)).collect::<Vec<_>>()
+    };
+    let before = (stored(&store, build), logs(&store));
+    assert_eq!(before.1.iter().flatten().count(), 2);
+
+    let mut connection = database.connect();
+    connection
+        .batch_execute(include_str!("../../../../migrations/2026-11-24-000001_rows_of_reports/down.sql"))
+        .unwrap();
+    let old = lines(
+        &mut connection,
+        "SELECT concat_ws('|', position, label, name, priority, log_bytes) AS line FROM reports ORDER BY position",
+    );
+    assert_eq!(old[0], "1|get_ks|Another name|7|0");
+    assert!(old[1].starts_with("2|packages|Package installation|") && old[1].ends_with("|6"), "{old:?}");
+    connection
+        .batch_execute(include_str!("../../../../migrations/2026-11-24-000001_rows_of_reports/up.sql"))
+        .unwrap();
+    assert_eq!((stored(&store, build), logs(&store)), before);
+    assert_eq!(in_order(load(&store, build).course), folded(&store, build));
+}

@@ -39,7 +39,7 @@ fn build_of(store: &Store, host: &str, opened: Time) -> BuildId {
     let build = open(store, &opening).build.id;
     let mut report = report("get_ks", DONE, 0);
     report.received_at = opened;
-    report.log = milepost_domain::Log::from_bytes(b"a line\n");
+    report.log = milepost_domain::Log::from_bytes(&b"a long log\n".repeat(60));
     record(store, build, &[report]);
     build
 }

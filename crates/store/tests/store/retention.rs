@@ -36,7 +36,7 @@ fn retired(connection: &mut PgConnection, now: Time, policy: &Policy) -> Retired
 fn heard(store: &Store, host: &str, days: i64) -> BuildId {
     let build = open(store, &opening(store, host, days * DAY)).build.id;
     let mut report = report("get_ks", DONE, days * DAY + 5);
-    report.log = milepost_domain::Log::from_bytes(b"a line\n");
+    report.log = milepost_domain::Log::from_bytes(&b"a long log\n".repeat(60));
     record(store, build, &[report]);
     build
 }

@@ -7,12 +7,11 @@ use actix_web::{
 };
 use milepost_domain::{Time, host::HostRef};
 use milepost_store::{Error, Seen, list};
-use sha2::{Digest, Sha256};
 
 use super::builds::page_of_builds;
 use crate::{
     App,
-    auth::{Caller, Read, hex},
+    auth::{Caller, Read},
     clock, db,
     page::ListParams,
     problem::Problem,
@@ -58,11 +57,10 @@ pub(crate) async fn get_host_progress(
     host: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let now = clock::now();
-    let (seen, as_of) = look(&app, HostRef::parse(&host), now).await?;
-    let progress = HostProgress::of(&seen, as_of, now);
-    let body = serde_json::to_string(&progress).map_err(Problem::internal)?;
-    let digest = hex(Sha256::digest(body.as_bytes()).get(..12).unwrap_or_default());
-    let etag = EntityTag::new_strong(digest);
+    let named = HostRef::parse(&host);
+    let (seen, as_of) = look(&app, &named, now).await?;
+    let page = app.shown.page(named, &seen, as_of, now)?;
+    let etag = EntityTag::new_strong(page.etag);
     let unchanged = match IfNoneMatch::parse(&request) {
         Ok(IfNoneMatch::Any) => true,
         Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|tag| tag.weak_eq(&etag)),
@@ -71,28 +69,28 @@ pub(crate) async fn get_host_progress(
     let mut response = if unchanged { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     // Shared caches must not keep what needs a credential.
     response.insert_header(header::ETag(etag)).insert_header((header::CACHE_CONTROL, "private, no-cache"));
-    Ok(if unchanged { response.finish() } else { response.content_type("application/json").body(body) })
+    Ok(if unchanged { response.finish() } else { response.content_type("application/json").body(page.body) })
 }
 
 /// What there is to see of a host: what is remembered, if that is sure; else what the database
 /// says; and while that is away what was last known, with the time as of which it was.
-async fn look(app: &web::Data<App>, named: HostRef, now: Time) -> Result<(Seen, Option<Time>), Problem> {
-    if let Some(seen) = app.store.remembered(&named) {
+async fn look(app: &web::Data<App>, named: &HostRef, now: Time) -> Result<(Seen, Option<Time>), Problem> {
+    if let Some(seen) = app.store.remembered(named) {
         return Ok((seen, None));
     }
     let last_known = |named: &HostRef| {
-        let age = chrono::Duration::from_std(app.store.last_contact()).unwrap_or_default();
-        app.store.last_known(named).map(|seen| (seen, Some(now - age)))
+        let (seen, age) = app.store.last_known(named)?;
+        Some((seen, Some(now - chrono::Duration::from_std(age).unwrap_or_default())))
     };
     if app.store.condition().away.is_some()
-        && let Some(seen) = last_known(&named)
+        && let Some(seen) = last_known(named)
     {
         return Ok(seen);
     }
     let (store, asked) = (app.store.clone(), named.clone());
     let looked = db::bounded(move || store.look_at(&asked)).await;
     match looked {
-        Err(error @ Error::Unavailable(_)) => last_known(&named).ok_or_else(|| error.into()),
+        Err(error @ Error::Unavailable(_)) => last_known(named).ok_or_else(|| error.into()),
         answer => Ok((answer?, None)),
     }
 }

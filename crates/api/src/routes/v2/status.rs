@@ -12,6 +12,7 @@ use crate::{
     auth::{Caller, Read},
     clock, db,
     problem::Problem,
+    routes::health::Spool,
 };
 
 /// How many builds are in a state.
@@ -84,6 +85,9 @@ pub(crate) struct ServiceStatus {
     /// How much room the data takes, and how long it is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub storage: Option<Storage>,
+    /// Reports that wait on disk for the database; absent without a spool.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spool: Option<Spool>,
 }
 
 /// How the service is doing.
@@ -104,5 +108,6 @@ pub(crate) async fn get_status(
     let builds = State::ALL.iter().map(|&state| StateCount { state, count: count(state) }).collect();
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let storage = Some(Storage::of(&storage, app.settings.retention));
-    Ok(web::Json(ServiceStatus { version, started_at: app.started_at, builds, storage }))
+    let spool = Spool::of(&app.store.condition());
+    Ok(web::Json(ServiceStatus { version, started_at: app.started_at, builds, storage, spool }))
 }
