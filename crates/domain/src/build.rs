@@ -112,8 +112,9 @@ pub struct Course {
     pub boot_id: Option<String>,
     /// The highest `seq` of each boot.
     pub seqs: BTreeMap<String, i64>,
-    /// The steps of all attempts, those of earlier ones first.
-    pub runs: Vec<StepRun>,
+    /// The steps of all attempts, those of earlier ones first. Shared, because a build is cloned with
+    /// every batch of its reports, of which each changes one run or two.
+    pub runs: Vec<Arc<StepRun>>,
 }
 
 impl Default for Course {
@@ -274,12 +275,14 @@ impl Course {
     /// The runs of the current attempt. A machine that loops has hundreds of earlier ones, which
     /// are not looked at.
     pub fn runs_now(&self) -> impl Iterator<Item = &StepRun> {
-        self.runs.get(self.first_now()..).unwrap_or_default().iter()
+        self.runs.get(self.first_now()..).unwrap_or_default().iter().map(Arc::as_ref)
     }
 
-    fn runs_now_mut(&mut self) -> impl Iterator<Item = &mut StepRun> {
+    /// Those of the current attempt that `are_meant`, to be changed.
+    fn runs_now_mut(&mut self, are_meant: impl Fn(&StepRun) -> bool) -> impl Iterator<Item = &mut StepRun> {
         let first = self.first_now();
-        self.runs.get_mut(first..).unwrap_or_default().iter_mut()
+        let runs = self.runs.get_mut(first..).unwrap_or_default().iter_mut();
+        runs.filter(move |run| are_meant(run)).map(Arc::make_mut)
     }
 
     fn first_now(&self) -> usize {
@@ -328,7 +331,7 @@ impl Course {
 
     fn begin_again(&mut self, at: Time) {
         // What was under way was cut off by the boot; it did not end well.
-        for run in self.runs_now_mut().filter(|run| run.state == RunState::Running) {
+        for run in self.runs_now_mut(|run| run.state == RunState::Running) {
             run.state = RunState::Failed;
             run.inferred = true;
             run.finished_at = Some(at.max(run.started_at));
@@ -359,25 +362,25 @@ impl Course {
         let at = report.received_at;
         let meaning = report.meaning();
         let attempt = self.attempt;
-        let running_before = |run: &&mut StepRun| run.state == RunState::Running && run.label != report.label;
+        let running_before = |run: &StepRun| run.state == RunState::Running && run.label != report.label;
         if meaning != Meaning::Failed {
             // The installer went on, so what came before is over although nobody said so.
             let ours = StepRun::begun_by(report, attempt).place(plan);
             let earlier =
-                |run: &&mut StepRun| run.place(plan).zip(ours).is_some_and(|(theirs, ours)| theirs < ours);
-            for run in self.runs_now_mut().filter(running_before).filter(earlier) {
+                |run: &StepRun| run.place(plan).zip(ours).is_some_and(|(theirs, ours)| theirs < ours);
+            for run in self.runs_now_mut(|run| running_before(run) && earlier(run)) {
                 run.close(RunState::Done, at, true);
             }
         } else if report.label.is_built() {
             // "The install has failed": then the step at work is the one that did.
-            for run in self.runs_now_mut().filter(running_before) {
+            for run in self.runs_now_mut(running_before) {
                 run.close(RunState::Failed, at, true);
             }
         }
-        if let Some(run) = self.runs_now_mut().find(|run| run.label == report.label) {
+        if let Some(run) = self.runs_now_mut(|run| run.label == report.label).next() {
             run.fold(report);
         } else {
-            self.runs.push(StepRun::begun_by(report, attempt));
+            self.runs.push(Arc::new(StepRun::begun_by(report, attempt)));
         }
     }
 

@@ -234,15 +234,15 @@ pub(crate) fn load_known(connection: &mut PgConnection, ids: &[Uuid]) -> Result<
     Ok(ids.iter().filter_map(|id| builds.remove(id)).collect())
 }
 
-fn load_runs(connection: &mut PgConnection, builds: &[Uuid]) -> Result<HashMap<Uuid, Vec<StepRun>>> {
-    let mut runs: HashMap<Uuid, Vec<StepRun>> = HashMap::new();
+fn load_runs(connection: &mut PgConnection, builds: &[Uuid]) -> Result<HashMap<Uuid, Vec<Arc<StepRun>>>> {
+    let mut runs: HashMap<Uuid, Vec<Arc<StepRun>>> = HashMap::new();
     for run in step_runs::table
         .filter(step_runs::build_id.eq_any(builds))
         .order((step_runs::build_id, step_runs::attempt, step_runs::started_at, step_runs::label))
         .select(StepRunRow::as_select())
         .load(connection)?
     {
-        runs.entry(run.build_id).or_default().push(run.into_domain()?);
+        runs.entry(run.build_id).or_default().push(Arc::new(run.into_domain()?));
     }
     Ok(runs)
 }

@@ -5,7 +5,7 @@
 //! build whose row was not written are not written either, so a change happens whole or not at
 //! all, with no transaction around it.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use diesel::{
     QueryResult, RunQueryDsl,
@@ -184,7 +184,7 @@ impl<'a> Statement<'a> {
         for (_, run) in new.iter().enumerate().filter(|(at, run)| old.get(*at) != Some(run)) {
             self.add_run(after.id.uuid(), run);
         }
-        let key = |run: &'a StepRun| (run.attempt, &run.label);
+        let key = |run: &'a Arc<StepRun>| (run.attempt, &run.label);
         if !new.iter().map(key).take(old.len()).eq(old.iter().map(key)) {
             // A replay found that a step belongs to another attempt than was thought.
             let kept: HashSet<_> = new.iter().map(key).collect();

@@ -165,7 +165,7 @@ impl BuildRow {
         })
     }
 
-    pub(crate) fn into_domain(self, plan: Arc<Plan>, runs: Vec<StepRun>) -> Result<Build> {
+    pub(crate) fn into_domain(self, plan: Arc<Plan>, runs: Vec<Arc<StepRun>>) -> Result<Build> {
         Ok(Build {
             id: Id::from_uuid(self.id),
             host: Id::from_uuid(self.host_id),

@@ -10,6 +10,7 @@ use std::{
         mpsc::Receiver,
     },
     thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -18,6 +19,11 @@ use super::{
     writer::{Fates, Writer},
 };
 use crate::{Error, Result, pool::Shared};
+
+/// From how many reports on a batch is a large one.
+const MANY: usize = 16;
+/// How long others are waited for after a large batch.
+const MOMENT: Duration = Duration::from_micros(500);
 
 pub(super) struct Lane {
     shared: Arc<Shared>,
@@ -46,15 +52,10 @@ impl Lane {
     /// Runs until nobody can submit any more and everything is answered.
     pub(super) fn start(mut self, number: usize, jobs: Receiver<Job>) -> Result<JoinHandle<()>> {
         let run = move || {
+            let mut last = 0;
             while let Ok(first) = jobs.recv() {
-                let mut size = first.items.len();
-                let mut batch = vec![first];
-                while size < self.batch
-                    && let Ok(next) = jobs.try_recv()
-                {
-                    size += next.items.len();
-                    batch.push(next);
-                }
+                let batch = self.gather(first, last, &jobs);
+                last = batch.iter().map(|job| job.items.len()).sum();
                 self.take(batch);
             }
         };
@@ -62,6 +63,27 @@ impl Lane {
             .name(format!("lane-{number}"))
             .spawn(run)
             .map_err(|error| Error::Unavailable(format!("no thread can be started: {error}")))
+    }
+
+    /// What is written next: what has queued. After a large batch, whoever was answered just now is
+    /// about to speak again, and would have to wait for the one who was quickest; so three in four are
+    /// waited for, for a moment that is short beside a commit. A lone report never waits.
+    fn gather(&self, first: Job, last: usize, jobs: &Receiver<Job>) -> Vec<Job> {
+        let mut size = first.items.len();
+        let mut batch = vec![first];
+        let expected = if last < MANY { 0 } else { self.batch.min(last * 3 / 4) };
+        let until = Instant::now() + MOMENT;
+        while size < self.batch {
+            let next = if size < expected {
+                jobs.recv_timeout(until.saturating_duration_since(Instant::now())).ok()
+            } else {
+                jobs.try_recv().ok()
+            };
+            let Some(next) = next else { break };
+            size += next.items.len();
+            batch.push(next);
+        }
+        batch
     }
 
     fn take(&mut self, jobs: Vec<Job>) {
