@@ -94,8 +94,8 @@ impl ManageConnection for Manager {
 
     fn connect(&self) -> Result<Pooled> {
         let mut connection = crate::connect(&self.url)?;
-        // Every list has an index to walk. A plan for all values would open all partitions.
-        for setting in ["enable_seqscan = off", "plan_cache_mode = force_custom_plan", "jit = off"] {
+        // Every list has an index to walk.
+        for setting in ["enable_seqscan = off", "jit = off"] {
             sql_query(format!("SET {setting}")).execute(&mut connection)?;
         }
         Ok(Pooled { connection, is_dead: false })
