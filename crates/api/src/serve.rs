@@ -16,9 +16,11 @@ use milepost_store::{Store, retention::Policy};
 use utoipa_actix_web::AppExt as _;
 
 use crate::{
-    auth::Secret,
+    auth::{Keys, Proxy, TrustedHost},
     body::BODY_MAX,
-    clock, envelope, openapi,
+    clock, db, envelope,
+    limits::{LimitSettings, Limits},
+    openapi,
     problem::{Code, Problem},
     routes,
     shown::Shown,
@@ -34,6 +36,24 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// How long a build's credential is valid unless its opener says otherwise.
     pub token_duration: chrono::Duration,
+    /// Whether a build's credential goes on to be valid while its machine reports.
+    pub token_extends: bool,
+    /// How long it is still valid after the installer was done, for the first boot.
+    pub report_grace: chrono::Duration,
+    /// How long a browser stays signed in.
+    pub session_duration: chrono::Duration,
+    /// Whether a machine that sends no token is known by its MAC.
+    pub by_mac: bool,
+    /// Whether it is known by its address.
+    pub by_address: bool,
+    /// Networks of reverse proxies whose word about who calls is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Whose certificates act with a scope.
+    pub trusted_hosts: Vec<TrustedHost>,
+    /// What users may do whom a trusted proxy has authenticated; `None`: nobody is believed.
+    pub proxy_user: Option<Proxy>,
+    /// How much anybody may ask for.
+    pub limits: LimitSettings,
     /// Networks that may use `/api/update`, which carries no credential.
     pub api_update: Vec<IpNet>,
     /// How many threads serve; `None`: one a core.
@@ -48,6 +68,15 @@ impl Default for Settings {
             public_url: None,
             // Foreman's own default for its token.
             token_duration: chrono::Duration::minutes(360),
+            token_extends: true,
+            report_grace: chrono::Duration::hours(24),
+            session_duration: chrono::Duration::hours(12),
+            by_mac: false,
+            by_address: false,
+            trusted_proxies: Vec::new(),
+            trusted_hosts: Vec::new(),
+            proxy_user: None,
+            limits: LimitSettings::default(),
             api_update: Vec::new(),
             workers: None,
             retention: Policy::default(),
@@ -59,8 +88,9 @@ impl Default for Settings {
 #[derive(Clone)]
 pub struct App {
     pub(crate) store: Store,
-    pub(crate) secret: Secret,
+    pub(crate) keys: Keys,
     pub(crate) settings: Arc<Settings>,
+    pub(crate) limits: Arc<Limits>,
     pub(crate) shown: Shown,
     pub(crate) started_at: Time,
 }
@@ -68,10 +98,11 @@ pub struct App {
 impl App {
     /// The state of a service on `store`.
     #[must_use]
-    pub fn new(store: Store, secret: Secret, settings: Settings) -> Self {
+    pub fn new(store: Store, keys: Keys, settings: Settings) -> Self {
         Self {
             store,
-            secret,
+            keys,
+            limits: Arc::new(Limits::new(settings.limits)),
             settings: Arc::new(settings),
             shown: Shown::default(),
             started_at: clock::now(),
@@ -100,6 +131,7 @@ pub fn run(
 ) -> std::io::Result<()> {
     let address = listener.local_addr()?;
     actix_web::rt::System::new().block_on(async move {
+        actix_web::rt::spawn(count_what_is_beyond(app.clone()));
         let server = server(app, listener)?;
         let handle = server.handle();
         actix_web::rt::spawn(async move {
@@ -109,6 +141,25 @@ pub fn run(
         ready(address);
         server.await
     })
+}
+
+/// Counts on their builds, each second, the reports that were too many.
+async fn count_what_is_beyond(app: App) {
+    let mut tick = actix_web::rt::time::interval(Duration::from_secs(1));
+    let mut ticks = 0_u32;
+    loop {
+        tick.tick().await;
+        ticks = ticks.wrapping_add(1);
+        if ticks % 60 == 0 {
+            app.limits.tidy();
+        }
+        for (build, count) in app.limits.take_beyond() {
+            let (store, now) = (app.store.clone(), clock::now());
+            if let Err(error) = db::bounded(move || store.note_over_limit(build, count, now)).await {
+                log::debug!("{count} reports beyond the limit of {build:?} are not counted on it: {error}");
+            }
+        }
+    }
 }
 
 fn server(app: App, listener: TcpListener) -> std::io::Result<Server> {
@@ -125,6 +176,7 @@ fn server(app: App, listener: TcpListener) -> std::io::Result<Server> {
             .configure(routes::configure)
             .split_for_parts();
         app.configure(openapi::configure)
+            .configure(routes::sign_in::configure)
             .default_service(web::to(routes::unknown))
             .wrap(middleware::Compress::default())
             .wrap(middleware::from_fn(envelope::envelope))

@@ -8,7 +8,11 @@ use milepost_api::Scope;
 use milepost_domain::registry::Mode;
 
 use crate::{
-    config::StoreArgs, output::OutputArgs, remote::RemoteArgs, status::StatusArgs, steps::StepsArgs,
+    config::{AccessArgs, StoreArgs},
+    output::OutputArgs,
+    remote::RemoteArgs,
+    status::StatusArgs,
+    steps::StepsArgs,
     workflows::WorkflowsArgs,
 };
 
@@ -109,9 +113,8 @@ pub(crate) struct ServeArgs {
     pub(crate) database_url: Option<String>,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
-    /// How long a build's token is valid, in minutes [default: 360]
-    #[arg(long, env = "MILEPOST_TOKEN_MINUTES", value_name = "MINUTES")]
-    pub(crate) token_minutes: Option<u32>,
+    #[command(flatten)]
+    pub(crate) access: AccessArgs,
     /// Networks that may use /api/update, which carries no credential [default: none]
     #[arg(long, env = "MILEPOST_COMPAT_API_UPDATE", value_name = "CIDR", value_delimiter = ',')]
     pub(crate) compat_api_update: Option<Vec<IpNet>>,

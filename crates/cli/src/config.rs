@@ -3,22 +3,29 @@
 //! The rule it protects: each setting is named once here, knows where it came from, and a key in
 //! the file that is none is an error; secrets are never printed.
 
+mod access;
 mod store;
 
 use std::{
-    env, fmt,
+    env, fmt, mem,
     net::IpAddr,
     path::{Path, PathBuf},
 };
 
 use ipnet::IpNet;
-use milepost_api::{Secret, Settings};
+use milepost_api::Settings;
 use milepost_domain::registry::Mode;
 use milepost_store::retention::Policy;
 use serde::Deserialize;
 
-pub(crate) use self::store::StoreArgs;
-use self::store::{DatabaseSection, IngestSection, SpoolSection};
+pub(crate) use self::{
+    access::{AccessArgs, KeyFiles},
+    store::StoreArgs,
+};
+use self::{
+    access::{LimitsSection, TokensSection, TrustSection, UnattendedSection},
+    store::{DatabaseSection, IngestSection, SpoolSection},
+};
 use crate::{
     args::{Place, PruneArgs, RetentionArgs, ServeArgs},
     failure::Failure,
@@ -52,6 +59,9 @@ struct File {
     ingest: IngestSection,
     spool: SpoolSection,
     tokens: TokensSection,
+    unattended: UnattendedSection,
+    trust: TrustSection,
+    limits: LimitsSection,
     compat: CompatSection,
     retention: RetentionSection,
 }
@@ -64,13 +74,6 @@ struct ServerSection {
     workers: Option<usize>,
     registry: Option<Mode>,
     log: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct TokensSection {
-    secret_file: Option<PathBuf>,
-    build_minutes: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -96,7 +99,7 @@ pub(crate) struct Config {
     pub(crate) database_url: Option<String>,
     pub(crate) store: milepost_store::Settings,
     pub(crate) registry: Mode,
-    pub(crate) secret_file: PathBuf,
+    pub(crate) keys: KeyFiles,
     pub(crate) settings: Settings,
     /// As they are printed: key, value, origin.
     printed: Vec<(&'static str, String, Origin)>,
@@ -209,38 +212,25 @@ impl Config {
     /// When the file cannot be read, or a value is not what its place allows.
     pub(crate) fn read(args: ServeArgs) -> Result<Self, Failure> {
         let data_dir = data_dir(&args.place)?;
-        let (path, file) = read_file(&args.place, &data_dir)?;
+        let (path, mut file) = read_file(&args.place, &data_dir)?;
         let mut from = Picker { file: path, printed: Vec::new() };
         let default_data_dir = data_dir.clone();
-        let data_dir =
-            from.or("data_dir", args.place.data_dir, None, default_data_dir, |dir| quoted(&dir.display()));
-        let server = file.server;
+        let data_dir = from.or("data_dir", args.place.data_dir.clone(), None, default_data_dir, |dir| {
+            quoted(&dir.display())
+        });
+        let server = mem::take(&mut file.server);
         let listen =
             from.or("server.listen", args.listen, server.listen, "127.0.0.1:8420".to_owned(), quoted);
         let public_url = from.pick("server.public_url", args.public_url, server.public_url, quoted);
         let workers = from.pick("server.workers", args.workers, server.workers, ToString::to_string);
         let registry = from.or("server.registry", args.registry, server.registry, Mode::Strict, quoted);
         let log = from.or("server.log", args.log, server.log, "info".to_owned(), quoted);
-        let database = file.database;
+        let database = mem::take(&mut file.database);
         let database_url = from.pick("database.url", args.database_url, database.url.clone(), |url| {
             quoted(&without_password(url))
         });
-        let store = from.store(args.store, &database, &file.ingest, file.spool, &data_dir);
-        let tokens = file.tokens;
-        let secret_file = from.or(
-            "tokens.secret_file",
-            args.place.secret_file,
-            tokens.secret_file,
-            data_dir.join("secret"),
-            |file| quoted(&file.display()),
-        );
-        let minutes = from.or(
-            "tokens.build_minutes",
-            args.token_minutes,
-            tokens.build_minutes,
-            360,
-            ToString::to_string,
-        );
+        let store = from.store(args.store, &database, &file.ingest, mem::take(&mut file.spool), &data_dir);
+        let access = from.access(args.access, &args.place, &file, &data_dir)?;
         let api_update = from.or(
             "compat.api_update",
             args.compat_api_update,
@@ -252,8 +242,8 @@ impl Config {
             },
         );
         let retention = retention(&mut from, args.retention, &file.retention)?;
-        if workers == Some(0) || minutes == 0 {
-            return Err(Failure::usage("server.workers and tokens.build_minutes must be at least 1"));
+        if workers == Some(0) {
+            return Err(Failure::usage("server.workers must be at least 1"));
         }
         let public_url = public_url.map(|url| url.trim_end_matches('/').to_owned());
         if public_url.as_ref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://"))
@@ -267,14 +257,8 @@ impl Config {
             database_url,
             store,
             registry,
-            secret_file,
-            settings: Settings {
-                public_url,
-                token_duration: chrono::Duration::minutes(minutes.into()),
-                api_update,
-                workers,
-                retention,
-            },
+            keys: file.tokens.into_key_files(access.secret_file),
+            settings: Settings { public_url, api_update, workers, retention, ..access.settings },
             printed: from.printed,
         })
     }
@@ -336,60 +320,6 @@ fn without_password(url: &str) -> String {
         Some(url) => url,
         None if url.contains("password") => "(hidden: it holds a password)".to_owned(),
         None => url.to_owned(),
-    }
-}
-
-/// Where the service that keeps its things in `place` has its secret.
-///
-/// # Errors
-/// When the settings cannot be read.
-pub(crate) fn secret_file(place: &Place) -> Result<PathBuf, Failure> {
-    let data_dir = data_dir(place)?;
-    let (_, file) = read_file(place, &data_dir)?;
-    let own = || data_dir.join("secret");
-    Ok(place.secret_file.clone().or(file.tokens.secret_file).unwrap_or_else(own))
-}
-
-/// The secret that tokens are signed with: from the environment, or from its file, which is made
-/// on first use.
-///
-/// # Errors
-/// When the file cannot be read or made, or the secret is too short.
-pub(crate) fn secret(file: &Path) -> Result<Secret, Failure> {
-    if let Some(text) = env::var_os("MILEPOST_SECRET") {
-        let text = text.to_string_lossy();
-        return text.parse().map_err(|error| Failure::usage(format!("MILEPOST_SECRET: {error}")));
-    }
-    let unusable = |error: std::io::Error| {
-        Failure::usage(format!(
-            "cannot use the secret in {}: {error}; run this as the user of the service, or set MILEPOST_TOKEN",
-            file.display()
-        ))
-    };
-    let text = match std::fs::read_to_string(file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => make_secret(file).map_err(unusable)?,
-        Err(error) => return Err(unusable(error)),
-    };
-    text.parse().map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
-}
-
-/// Writes a new secret, readable by its owner only; whoever comes second takes the first one's.
-fn make_secret(file: &Path) -> std::io::Result<String> {
-    use std::{fs::OpenOptions, io::Write as _, os::unix::fs::OpenOptionsExt as _};
-    if let Some(directory) = file.parent() {
-        std::fs::create_dir_all(directory)?;
-    }
-    let secret = Secret::generate();
-    let draft = file.with_extension(format!("new.{}", std::process::id()));
-    let mut out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-    writeln!(out, "{secret}")?;
-    out.sync_all()?;
-    let linked = std::fs::hard_link(&draft, file);
-    std::fs::remove_file(&draft)?;
-    match linked {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
-        _ => std::fs::read_to_string(file),
     }
 }
 

@@ -67,8 +67,8 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             })?;
         }
         Command::Token(TokenCommand::Create { place, scope, expires }) => {
-            let secret = config::secret(&config::secret_file(&place)?)?;
-            let token = secret.mint(scope, expires.0).map_err(Failure::usage)?;
+            let keys = config::KeyFiles::of(&place)?.keys()?;
+            let token = keys.mint(&milepost_api::NewToken::of(scope, expires.0)).map_err(Failure::usage)?;
             say(&format!("{token}\n"))?;
         }
         Command::Migrate(args) => run_migrate(&args)?,

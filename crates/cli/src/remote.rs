@@ -3,12 +3,14 @@
 //! The rule it protects: on the machine of the service nothing needs to be said; elsewhere
 //! `MILEPOST_URL` and `MILEPOST_TOKEN` say it.
 
-use std::path::Path;
-
 use clap::Args;
-use milepost_api::Scope;
+use milepost_api::{NewToken, Scope};
 
-use crate::{args::Place, config, failure::Failure};
+use crate::{
+    args::Place,
+    config::{self, KeyFiles},
+    failure::Failure,
+};
 
 /// How long a token that is made for one command is valid, in minutes.
 const TOKEN_MINUTES: i64 = 10;
@@ -47,21 +49,22 @@ impl RemoteArgs {
         let url = self.url.unwrap_or_else(local).trim().trim_end_matches('/').to_owned();
         let token = match self.token {
             Some(token) => token,
-            None => mint(&config::secret_file(&self.place)?, scope)?,
+            None => mint(&KeyFiles::of(&self.place)?, scope)?,
         };
         Ok(Remote { url, token })
     }
 }
 
 /// A token for this one command, where the service's secret can be read.
-fn mint(secret: &Path, scope: Scope) -> Result<String, Failure> {
+fn mint(keys: &KeyFiles, scope: Scope) -> Result<String, Failure> {
     // Making a secret here would only make tokens that no service knows.
-    if std::env::var_os("MILEPOST_SECRET").is_none() && !secret.exists() {
+    if !keys.are_there() {
         return Err(Failure::usage(format!(
             "no token: set MILEPOST_TOKEN to one made with `milepost token create --scope {scope}` on the machine of \
              the service (here is no secret {} to make one from)",
-            secret.display()
+            keys.secret_file().display()
         )));
     }
-    config::secret(secret)?.mint(scope, chrono::Duration::try_minutes(TOKEN_MINUTES)).map_err(Failure::usage)
+    let new = NewToken::of(scope, chrono::Duration::try_minutes(TOKEN_MINUTES));
+    keys.keys()?.mint(&new).map_err(Failure::usage)
 }

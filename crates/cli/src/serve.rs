@@ -9,7 +9,7 @@ use std::{
     path::Path,
 };
 
-use milepost_api::App;
+use milepost_api::{App, Keys};
 use milepost_store::{Store, migrate};
 
 use crate::{
@@ -34,12 +34,12 @@ pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
     let listener = TcpListener::bind(&config.listen).map_err(|error| {
         Failure::usage(format!("cannot listen on {}: {error}; choose another with --listen", config.listen))
     })?;
-    let secret = config::secret(&config.secret_file)?;
+    let keys = config.keys.keys()?;
     let embedded = match &config.database_url {
         Some(_) => None,
         None => Some(Embedded::start(&config.data_dir)?),
     };
-    let served = serve(&config, listener, secret, embedded.as_ref());
+    let served = serve(&config, listener, keys, embedded.as_ref());
     let stopped = embedded.map_or(Ok(()), Embedded::stop);
     served.and(stopped)
 }
@@ -57,7 +57,7 @@ fn prepare(data_dir: &Path) -> Result<(), Failure> {
 fn serve(
     config: &Config,
     listener: TcpListener,
-    secret: milepost_api::Secret,
+    keys: Keys,
     embedded: Option<&Embedded>,
 ) -> Result<(), Failure> {
     let own = embedded.map(|embedded| &embedded.url);
@@ -68,7 +68,7 @@ fn serve(
     }
     let housekeeping = Housekeeping::start(url, config.settings.retention)?;
     let store = Store::connect(url, &config.store, config.registry)?;
-    let app = App::new(store, secret, config.settings.clone());
+    let app = App::new(store, keys, config.settings.clone());
     let first = embedded.is_some_and(|embedded| embedded.is_fresh);
     let address_file = config.data_dir.join("url");
     let ready = |address: SocketAddr| {

@@ -4,6 +4,7 @@
 //! changes stands here once, and depends on nothing but its arguments: no I/O, no clock, no SQL,
 //! no HTTP. `now` and identifiers are parameters.
 
+pub mod access;
 pub mod attempt;
 pub mod build;
 pub mod host;
@@ -18,6 +19,7 @@ pub mod search;
 pub mod state;
 pub mod text;
 
+pub use access::{Bounds, Scope};
 pub use build::{Build, StepRun};
 pub use host::{Host, HostFacts};
 pub use id::{BuildId, HostId, Id, ReportId};

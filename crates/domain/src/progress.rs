@@ -79,6 +79,8 @@ pub enum SignalKind {
     Stalled,
     /// Reports were refused because their step is unknown.
     RejectedReports,
+    /// Reports were refused because they were too many.
+    Flooding,
 }
 
 /// Something derived that needs a person; it clears itself when its reason is gone.
@@ -252,7 +254,29 @@ fn current(course: &Course, steps: &[StepProgress]) -> Option<StepProgress> {
 }
 
 fn signals(build: &Build, now: Time) -> Vec<Signal> {
-    stalled(build, now).into_iter().chain(rejected(build)).collect()
+    stalled(build, now).into_iter().chain(rejected(build)).chain(flooding(build, now)).collect()
+}
+
+/// How long after the last report that was too many a build counts as flooding, in seconds.
+const FLOODING_SECONDS: u64 = 15 * 60;
+
+/// More reports came than the limits allow, and not long ago.
+fn flooding(build: &Build, now: Time) -> Option<Signal> {
+    let over_limit = build.rejections.over_limit;
+    let since = over_limit.last_at?;
+    if seconds_between(since, now) > FLOODING_SECONDS {
+        return None;
+    }
+    let count = over_limit.count;
+    let reports = if count == 1 { "1 report was".to_owned() } else { format!("{count} reports were") };
+    Some(Signal {
+        kind: SignalKind::Flooding,
+        since,
+        detail: format!(
+            "{reports} refused because this host sends more than it may; look what repeats itself in its templates, or \
+             raise the limits"
+        ),
+    })
 }
 
 fn rejected(build: &Build) -> Option<Signal> {

@@ -5,19 +5,25 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use diesel::prelude::*;
+use diesel::{Connection as _, prelude::*};
 use milepost_domain::{
     Build, BuildId, Host, HostFacts, HostId, Id, Label, Plan, StepRun, Time, build::MarkedEvent,
-    host::HostRef,
+    host::HostRef, registry::Registry,
 };
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::{
     Conflict, Error, Result, Store,
+    audit::{self, Entry},
     change::{self, Change},
     credential::{self, Credential, TokenHash},
     host,
+    memory::Memory,
     notify::{self, Node},
+    pool::Shared,
+    registry,
     row::{BuildRow, HostRow, StepRunRow, from_json, to_json},
     schema::{builds, hosts, plans, step_runs},
 };
@@ -31,7 +37,8 @@ pub struct Opening {
     pub workflow: Label,
     /// What is expected of it.
     pub plan: Arc<Plan>,
-    /// Hash of the credential for its reports, if it has one.
+    /// Hash of the credential for its reports, if it has one that is looked up; a signed one names
+    /// the build by itself, and opening that again answers what there is.
     pub credential: Option<TokenHash>,
     /// When it is opened.
     pub now: Time,
@@ -41,6 +48,20 @@ pub struct Opening {
     pub build_id: BuildId,
     /// The host's id, if one is made.
     pub host_id: HostId,
+    /// Whether it is opened by what its credential announces, rather than by whoever puts hosts into
+    /// build mode: then it may be one that is over already.
+    pub is_announced: bool,
+}
+
+/// What a signed credential says of its build: enough to open it when nobody did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announcement {
+    /// Whose build it is.
+    pub host: HostFacts,
+    /// How the host is installed.
+    pub workflow: Label,
+    /// When the credential runs out.
+    pub expires_at: Time,
 }
 
 /// A build with its host.
@@ -61,6 +82,62 @@ pub enum Opened {
     Known(HostBuild),
 }
 
+impl Announcement {
+    /// The opening of the build that is announced, heard of at `now`.
+    fn opening(&self, id: BuildId, registry: &Registry, now: Time) -> Opening {
+        // The same whoever hears of it first.
+        let mut random = [0; 10];
+        random.iter_mut().zip(Sha256::digest(id.uuid().as_bytes())).for_each(|(to, from)| *to = from);
+        Opening {
+            host: self.host.clone(),
+            workflow: self.workflow.clone(),
+            plan: registry.plan(&self.workflow).into(),
+            credential: None,
+            now: id.made_at().map_or(now, |made_at| made_at.min(now)),
+            expires_at: self.expires_at,
+            build_id: id,
+            host_id: Id::at(now, random),
+            is_announced: true,
+        }
+    }
+}
+
+/// Opens a build that is not known by what its credential announces, on a connection of the caller's
+/// own. Where another one did at the same time, that one's stands.
+///
+/// # Errors
+/// When the database refuses.
+pub(crate) fn open_announced(
+    connection: &mut PgConnection,
+    shared: &Shared,
+    id: BuildId,
+    announced: &Announcement,
+    now: Time,
+) -> Result<()> {
+    let mut registry = shared.registry();
+    if !registry.workflows.contains_key(&announced.workflow) {
+        // Another node may have registered it meanwhile.
+        registry = Arc::new(registry::load(connection, shared.mode)?);
+        shared.keep_registry(Arc::clone(&registry));
+    }
+    let opening = announced.opening(id, &registry, now);
+    let opened = connection.transaction(|connection| {
+        let mut touched = Touched::default();
+        open(connection, &opening, shared.node, &mut touched)?;
+        notify::tell_of_hosts(connection, shared.node, &touched.hosts)?;
+        Ok::<_, Error>(touched)
+    });
+    match opened {
+        Ok(touched) => {
+            log::info!("{id:?} of {} was opened by its own token", announced.host.name);
+            touched.forget(&shared.memory);
+            Ok(())
+        }
+        Err(Error::Interrupted(_)) if !load_known(connection, &[id.uuid()])?.is_empty() => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// What was changed on the way to an answer, and is to be forgotten once that is committed.
 #[derive(Default)]
 struct Touched {
@@ -68,22 +145,32 @@ struct Touched {
     builds: Vec<Uuid>,
 }
 
+impl Touched {
+    fn forget(&self, memory: &Memory) {
+        memory.doubt_builds(&self.builds);
+        memory.doubt_hosts(&self.hosts.iter().map(|host| host.uuid()).collect::<Vec<_>>());
+    }
+}
+
 impl Store {
     /// Opens a build, or answers the one that the credential identifies already. Those of the same
-    /// host before it are closed.
+    /// host before it are closed. A new one is entered in the audit trail.
     ///
     /// # Errors
     /// When the credential belongs to another host's build.
-    pub fn open(&self, opening: &Opening) -> Result<Opened> {
+    pub fn open(&self, opening: &Opening, entry: Option<Entry>) -> Result<Opened> {
         let (memory, node) = (&self.shared().memory, self.shared().node);
         let (opened, touched) = self.write(|connection| {
             let mut touched = Touched::default();
             let opened = open(connection, opening, node, &mut touched)?;
+            if let (Opened::New(new), Some(entry)) = (&opened, &entry) {
+                let entry = entry.clone().to(format!("build {}", new.build.id)).about(&new.host.facts);
+                audit::record(connection, &entry.with(new.host.facts.name.to_string()))?;
+            }
             notify::tell_of_hosts(connection, node, &touched.hosts)?;
             Ok((opened, touched))
         })?;
-        memory.doubt_builds(&touched.builds);
-        memory.doubt_hosts(&touched.hosts.iter().map(|host| host.uuid()).collect::<Vec<_>>());
+        touched.forget(memory);
         if let (Opened::New(new), Some(hash)) = (&opened, opening.credential) {
             memory
                 .learn_credential(hash, Credential { build: new.build.id, expires_at: new.build.expires_at });
@@ -91,12 +178,42 @@ impl Store {
         Ok(opened)
     }
 
-    /// Records a verdict; saying again what is so already changes nothing.
+    /// Counts reports on a build that were refused because they were too many.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub fn note_over_limit(&self, id: BuildId, count: u32, now: Time) -> Result<()> {
+        let shared = self.shared();
+        let count = i32::try_from(count).unwrap_or(i32::MAX);
+        self.write(|connection| {
+            // Whoever has the build in mind reads it anew.
+            diesel::update(builds::table.find(id.uuid()))
+                .set((
+                    builds::limited_reports.eq(builds::limited_reports + count),
+                    builds::limited_at.eq(now),
+                    builds::version.eq(builds::version + 1),
+                ))
+                .execute(connection)?;
+            notify::tell_of_builds(connection, shared.node, &[id.uuid()])
+        })?;
+        shared.memory.doubt_builds(&[id.uuid()]);
+        Ok(())
+    }
+
+    /// Records a verdict, and that in the audit trail; saying again what is so already changes nothing.
     ///
     /// # Errors
     /// When the build is past that.
-    pub fn judge(&self, id: BuildId, verdict: Verdict, now: Time) -> Result<HostBuild> {
-        let judged = self.write(|connection| judge(connection, id, verdict, now, self.shared().node))?;
+    pub fn judge(&self, id: BuildId, verdict: Verdict, now: Time, entry: &Entry) -> Result<HostBuild> {
+        let node = self.shared().node;
+        let judged = self.write(|connection| {
+            let (judged, is_new) = judge(connection, id, verdict, now, node)?;
+            if is_new {
+                let entry = entry.clone().to(format!("build {id}")).about(&judged.host.facts);
+                audit::record(connection, &entry.with(judged.build.course.state.to_string()))?;
+            }
+            Ok(judged)
+        })?;
         self.shared().memory.doubt_builds(&[id.uuid()]);
         Ok(judged)
     }
@@ -120,21 +237,38 @@ fn open(
         }
         return Ok(Opened::Known(HostBuild { host, build }));
     }
+    if opening.credential.is_none()
+        && let Some(known) = load_known(connection, &[opening.build_id.uuid()])?.pop()
+    {
+        let mut build = known.build;
+        build.settle(opening.now);
+        if build.host != host.id {
+            return Err(Conflict::CredentialInUse.into());
+        }
+        return Ok(Opened::Known(HostBuild { host, build }));
+    }
     let unclosed: Vec<Uuid> = builds::table
         .filter(builds::host_id.eq(host.id.uuid()))
         .filter(builds::closed_at.is_null())
         .select(builds::id)
         .for_update()
         .load(connection)?;
-    for earlier in load_known(connection, &unclosed)? {
-        let mut closed = earlier.build.clone();
-        closed.settle(opening.now);
-        closed.mark(MarkedEvent::Supersede, opening.now);
-        save(connection, &earlier, &closed, node)?;
+    // A straggler of an earlier build does not close the one that the host is in now.
+    let is_past = opening.is_announced && unclosed.iter().any(|id| *id > opening.build_id.uuid());
+    if !is_past {
+        for earlier in load_known(connection, &unclosed)? {
+            let mut closed = earlier.build.clone();
+            closed.settle(opening.now);
+            closed.mark(MarkedEvent::Supersede, opening.now);
+            save(connection, &earlier, &closed, node)?;
+        }
+        touched.builds = unclosed;
     }
-    touched.builds = unclosed;
     let (id, plan) = (opening.build_id, Arc::clone(&opening.plan));
-    let build = Build::open(id, host.id, opening.workflow.clone(), plan, opening.now, opening.expires_at);
+    let mut build = Build::open(id, host.id, opening.workflow.clone(), plan, opening.now, opening.expires_at);
+    if is_past {
+        build.mark(MarkedEvent::Supersede, opening.now);
+    }
     insert(connection, &build)?;
     if let Some(hash) = opening.credential {
         credential::insert(connection, hash, build.id, opening.expires_at)?;
@@ -266,6 +400,10 @@ pub(crate) fn look(connection: &mut PgConnection, named: &HostRef) -> Result<(Ho
         HostRef::Name(name) => {
             query.filter(hosts::name.eq(name)).filter(hosts::retired_at.is_null()).first(connection)
         }
+        HostRef::Mac(_) | HostRef::Ip(_) => {
+            let id = host::find(connection, named)?.id;
+            query.filter(hosts::id.eq(id.uuid())).first(connection)
+        }
     }
     .optional()?;
     let Some((host, row, plan)) = found else {
@@ -348,7 +486,7 @@ fn judge(
     verdict: Verdict,
     now: Time,
     node: Node,
-) -> Result<HostBuild> {
+) -> Result<(HostBuild, bool)> {
     use milepost_domain::State;
     let known = load_for_update(connection, id)?;
     let mut build = known.build.clone();
@@ -373,5 +511,5 @@ fn judge(
         }
         save(connection, &known, &build, node)?;
     }
-    load_with_host(connection, id, now)
+    Ok((load_with_host(connection, id, now)?, state != target))
 }

@@ -2,7 +2,7 @@
 
 use std::{net::TcpListener, sync::mpsc, thread};
 
-use milepost_api::{App, Scope, Secret, Settings};
+use milepost_api::{App, Keys, NewToken, Scope, Settings};
 use milepost_domain::registry::Mode;
 use milepost_store::Store;
 use tokio::sync::oneshot;
@@ -26,7 +26,8 @@ pub struct Server {
     pub url: String,
     /// Its database.
     pub database: Database,
-    secret: Secret,
+    /// The keys that it signs and verifies with.
+    pub keys: Keys,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
 }
@@ -47,11 +48,11 @@ impl Server {
     /// A service on a database that others may use too.
     #[must_use]
     pub fn on(database: Database, options: Options) -> Self {
-        let secret: Secret = Secret::generate().parse().expect("a secret");
+        let keys: Keys = Keys::generate().parse().expect("a secret");
         let store = Store::connect(&database.url, &options.store, options.registry).expect("a store");
         let mut settings = options.settings;
         settings.workers = Some(1);
-        let app = App::new(store, secret.clone(), settings);
+        let app = App::new(store, keys.clone(), settings);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let (stop, stopped) = oneshot::channel::<()>();
         let (ready, is_ready) = mpsc::channel();
@@ -65,22 +66,28 @@ impl Server {
         });
         let address = is_ready.recv().expect("the server is up");
         let url = format!("http://{address}");
-        Self { url, database, secret, stop: Some(stop), thread: Some(thread) }
+        Self { url, database, keys, stop: Some(stop), thread: Some(thread) }
     }
 
     /// A token of that scope, valid for an hour.
     #[must_use]
     pub fn token(&self, scope: Scope) -> String {
-        self.secret.mint(scope, chrono::Duration::try_hours(1)).expect("a token")
+        self.keys.mint(&NewToken::of(scope, chrono::Duration::try_hours(1))).expect("a token")
     }
 
     /// A token that ran out an hour ago.
     #[must_use]
     pub fn expired_token(&self, scope: Scope) -> String {
-        self.secret.mint(scope, chrono::Duration::try_hours(-1)).expect("a token")
+        self.keys.mint(&NewToken::of(scope, chrono::Duration::try_hours(-1))).expect("a token")
     }
 
-    /// A client that may do everything.
+    /// A client that may do everything, tokens included.
+    #[must_use]
+    pub fn admin(&self) -> Api {
+        Api::new(&self.url, Some(self.token(Scope::Admin)))
+    }
+
+    /// A client that may do everything with builds and the registry.
     #[must_use]
     pub fn manage(&self) -> Api {
         Api::new(&self.url, Some(self.token(Scope::Manage)))

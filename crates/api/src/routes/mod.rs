@@ -4,6 +4,7 @@
 //! in the document.
 
 pub(crate) mod health;
+pub(crate) mod sign_in;
 mod unattended;
 mod v2;
 
