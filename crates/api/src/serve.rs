@@ -150,7 +150,7 @@ async fn count_what_is_beyond(app: App) {
     loop {
         tick.tick().await;
         ticks = ticks.wrapping_add(1);
-        if ticks % 60 == 0 {
+        if ticks.is_multiple_of(60) {
             app.limits.tidy();
         }
         for (build, count) in app.limits.take_beyond() {

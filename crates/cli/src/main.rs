@@ -14,6 +14,7 @@ mod remote;
 mod serve;
 mod status;
 mod steps;
+mod token;
 mod workflows;
 
 use std::{io::Write as _, process::ExitCode};
@@ -25,7 +26,7 @@ use milepost_store::migrate;
 use tokio::runtime::Runtime;
 
 use crate::{
-    args::{Cli, Command, MigrateArgs, TokenCommand},
+    args::{Cli, Command, MigrateArgs},
     embedded::Embedded,
     failure::Failure,
     output::{Console, OutputArgs, Screen},
@@ -66,10 +67,8 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
                 runtime.block_on(workflows::run(&args.command, &client, console))
             })?;
         }
-        Command::Token(TokenCommand::Create { place, scope, expires }) => {
-            let keys = config::KeyFiles::of(&place)?.keys()?;
-            let token = keys.mint(&milepost_api::NewToken::of(scope, expires.0)).map_err(Failure::usage)?;
-            say(&format!("{token}\n"))?;
+        Command::Token { remote, command } => {
+            on_screen(command.output(), |console| token::run(&command, remote, console))?;
         }
         Command::Migrate(args) => run_migrate(&args)?,
         Command::Prune(args) => {

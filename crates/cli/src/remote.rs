@@ -3,6 +3,8 @@
 //! The rule it protects: on the machine of the service nothing needs to be said; elsewhere
 //! `MILEPOST_URL` and `MILEPOST_TOKEN` say it.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use milepost_api::{NewToken, Scope};
 
@@ -42,16 +44,37 @@ impl RemoteArgs {
     /// # Errors
     /// When there is no token and none can be made here.
     pub(crate) fn find(self, scope: Scope) -> Result<Remote, Failure> {
-        let data_dir = config::data_dir(&self.place)?;
-        // The service writes it there while it runs.
-        let local =
-            || std::fs::read_to_string(data_dir.join("url")).unwrap_or_else(|_| DEFAULT_URL.to_owned());
-        let url = self.url.unwrap_or_else(local).trim().trim_end_matches('/').to_owned();
+        let url = self.service_url()?;
         let token = match self.token {
             Some(token) => token,
             None => mint(&KeyFiles::of(&self.place)?, scope)?,
         };
         Ok(Remote { url, token })
+    }
+
+    /// Where the service is, without a slash at the end.
+    ///
+    /// # Errors
+    /// When there is no place where one of this user could be.
+    pub(crate) fn service_url(&self) -> Result<String, Failure> {
+        let url = match &self.url {
+            Some(url) => url.clone(),
+            None => std::fs::read_to_string(self.url_file()?).unwrap_or_else(|_| DEFAULT_URL.to_owned()),
+        };
+        Ok(url.trim().trim_end_matches('/').to_owned())
+    }
+
+    /// Whether a service of this place says that it runs.
+    ///
+    /// # Errors
+    /// As [`RemoteArgs::service_url`].
+    pub(crate) fn is_running_here(&self) -> Result<bool, Failure> {
+        Ok(self.url_file()?.exists())
+    }
+
+    /// The service writes it while it runs.
+    fn url_file(&self) -> Result<PathBuf, Failure> {
+        Ok(config::data_dir(&self.place)?.join("url"))
     }
 }
 

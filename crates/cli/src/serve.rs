@@ -4,12 +4,12 @@
 //! answered before the database goes.
 
 use std::{
-    io::Write as _,
+    io::{IsTerminal as _, Write as _},
     net::{SocketAddr, TcpListener},
     path::Path,
 };
 
-use milepost_api::{App, Keys};
+use milepost_api::{App, Keys, NewToken, Scope};
 use milepost_store::{Store, migrate};
 
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
     embedded::Embedded,
     failure::Failure,
     housekeeping::Housekeeping,
+    token::LINK_MINUTES,
 };
 
 pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
@@ -68,6 +69,8 @@ fn serve(
     }
     let housekeeping = Housekeeping::start(url, config.settings.retention)?;
     let store = Store::connect(url, &config.store, config.registry)?;
+    let link = NewToken::of(Scope::Admin, chrono::Duration::try_minutes(LINK_MINUTES));
+    let link = keys.mint_link(&link).map_err(Failure::usage)?;
     let app = App::new(store, keys, config.settings.clone());
     let first = embedded.is_some_and(|embedded| embedded.is_fresh);
     let address_file = config.data_dir.join("url");
@@ -79,6 +82,10 @@ fn serve(
         let mut err = std::io::stderr().lock();
         // Nobody reads it: then nobody misses it.
         let _ = writeln!(err, "listening on {url}");
+        // For who sits before it; a journal would keep it.
+        if first || err.is_terminal() {
+            let _ = writeln!(err, "sign in, once, within {LINK_MINUTES} minutes: {url}/sign-in?link={link}");
+        }
         if first {
             let _ = err.write_all(welcome(config, &url).as_bytes());
         }

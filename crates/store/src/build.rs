@@ -158,12 +158,12 @@ impl Store {
     ///
     /// # Errors
     /// When the credential belongs to another host's build.
-    pub fn open(&self, opening: &Opening, entry: Option<Entry>) -> Result<Opened> {
+    pub fn open(&self, opening: &Opening, entry: Option<&Entry>) -> Result<Opened> {
         let (memory, node) = (&self.shared().memory, self.shared().node);
         let (opened, touched) = self.write(|connection| {
             let mut touched = Touched::default();
             let opened = open(connection, opening, node, &mut touched)?;
-            if let (Opened::New(new), Some(entry)) = (&opened, &entry) {
+            if let (Opened::New(new), Some(entry)) = (&opened, entry) {
                 let entry = entry.clone().to(format!("build {}", new.build.id)).about(&new.host.facts);
                 audit::record(connection, &entry.with(new.host.facts.name.to_string()))?;
             }

@@ -41,6 +41,7 @@ pub fn find(connection: &mut PgConnection, host: &HostRef) -> Result<Host> {
 }
 
 /// That there is no such host.
+#[must_use]
 pub fn not_found(host: &HostRef) -> Error {
     match host {
         HostRef::Id(id) => Error::not_found("host", id),

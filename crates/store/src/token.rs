@@ -29,6 +29,9 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Their words, as they are stored.
+    pub const WORDS: &'static [&'static str] = &["token", "link", "session"];
+
     const fn as_str(self) -> &'static str {
         match self {
             Self::Token => "token",

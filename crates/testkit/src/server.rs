@@ -42,13 +42,17 @@ impl Server {
     /// A service with settings of one's own.
     #[must_use]
     pub fn with(options: Options) -> Self {
-        Self::on(Database::new(), options)
+        let keys: Keys = Keys::generate().parse().expect("a secret");
+        Self::on(Database::new(), keys, options)
     }
 
-    /// A service on a database that others may use too.
+    /// Another node of the same service: on its database, with its keys.
     #[must_use]
-    pub fn on(database: Database, options: Options) -> Self {
-        let keys: Keys = Keys::generate().parse().expect("a secret");
+    pub fn beside(&self, options: Options) -> Self {
+        Self::on(self.database.clone(), self.keys.clone(), options)
+    }
+
+    fn on(database: Database, keys: Keys, options: Options) -> Self {
         let store = Store::connect(&database.url, &options.store, options.registry).expect("a store");
         let mut settings = options.settings;
         settings.workers = Some(1);

@@ -125,14 +125,13 @@ async fn by_token(
     }
     let unknown = || Problem::new(Code::Unauthenticated, "this token opens no build");
     let hash = BuildToken::from_str(token).map_err(|_| unknown())?.hash();
-    let Credential { build, expires_at } = match app.store.remembered_credential(hash) {
-        Some(credential) => credential,
-        None => {
-            // Only a guess asks the database, so guesses are what is throttled.
-            app.limits.may_guess(request, app)?;
-            let store = app.store.clone();
-            db::bounded(move || store.credential(hash)).await?.ok_or_else(unknown)?
-        }
+    let Credential { build, expires_at } = if let Some(known) = app.store.remembered_credential(hash) {
+        known
+    } else {
+        // Only a guess asks the database, so guesses are what is throttled.
+        app.limits.may_guess(request, app)?;
+        let store = app.store.clone();
+        db::bounded(move || store.credential(hash)).await?.ok_or_else(unknown)?
     };
     Ok((Reporter { build, announced: None }, expires_at))
 }
@@ -157,12 +156,11 @@ async fn by_place(
         return Err(Problem::new(Code::Unauthenticated, detail));
     }
     for host in named {
-        let seen = match app.store.remembered(&host) {
-            Some(seen) => Ok(seen),
-            None => {
-                let store = app.store.clone();
-                db::bounded(move || store.look_at(&host)).await
-            }
+        let seen = if let Some(seen) = app.store.remembered(&host) {
+            Ok(seen)
+        } else {
+            let store = app.store.clone();
+            db::bounded(move || store.look_at(&host)).await
         };
         match seen {
             Ok(seen) => {

@@ -32,6 +32,9 @@ const VERIFIED: NonZeroUsize = match NonZeroUsize::new(16_384) {
 /// The longest token that is looked at, in bytes.
 const TOKEN_MAX: usize = 4_096;
 
+/// What is said of a token that no key verifies.
+pub(super) const STRANGE: &str = "the token is not one of this service";
+
 /// A key that cannot be one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidKey {
@@ -218,10 +221,7 @@ impl Keys {
             return Ok(known.clone());
         }
         let (claims, grants) = self.decode(token).ok_or_else(|| {
-            Problem::new(
-                Code::Unauthenticated,
-                "the token is not one of this service; make one with `milepost token create`",
-            )
+            Problem::new(Code::Unauthenticated, format!("{STRANGE}; make one with `milepost token create`"))
         })?;
         let expires_at = claims.expires_at();
         let holder = claims.into_holder(grants)?;

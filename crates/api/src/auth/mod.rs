@@ -122,7 +122,14 @@ impl Keys {
         if !keys::looks_signed(token) {
             return Ok(None);
         }
-        match self.verify_at_any_time(token)?.holder {
+        let verified = self.verify_at_any_time(token).map_err(|problem| match problem.code {
+            Code::Unauthenticated if problem.detail.starts_with(keys::STRANGE) => Problem::new(
+                Code::Unauthenticated,
+                "this token opens no build: no key of this service verifies its signature",
+            ),
+            _ => problem,
+        })?;
+        match verified.holder {
             Holder::Machine(pass) => Ok(Some(pass)),
             Holder::Program(_) => {
                 Err(Problem::new(Code::Unauthenticated, "this is the token of a program, not of a build"))

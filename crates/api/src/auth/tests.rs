@@ -88,7 +88,6 @@ fn the_token_of_a_build_says_all_that_opens_it_and_is_short() {
     assert_eq!((pass.build, &*pass.announced), (build, &announced()));
     // A kernel's command line has 2048 bytes on x86, and iPXE less.
     assert!(token.as_str().len() < 300, "{} bytes", token.as_str().len());
-    println!("the token of a build: {} bytes", token.as_str().len());
 }
 
 #[test]

@@ -69,7 +69,7 @@ struct LimitArgs {
     /// Requests of everybody in a second, on average; 0: no limit [default: 0]
     #[arg(long, env = "MILEPOST_LIMITS_REQUESTS_PER_SECOND", value_name = "N")]
     limits_requests_per_second: Option<u32>,
-    /// Wrong credentials of one address in a minute, before it is not listened to for one; 0: no limit [default: 30]
+    /// Wrong credentials of one address in a minute, before it is not listened to for one; 0: no limit [default: 120]
     #[arg(long, env = "MILEPOST_LIMITS_GUESSES_PER_MINUTE", value_name = "N")]
     limits_guesses_per_minute: Option<u32>,
 }

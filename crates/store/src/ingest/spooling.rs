@@ -79,7 +79,7 @@ enum Entry {
         report: Report,
         /// What opens the build if nobody did.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        announced: Option<Announcement>,
+        announced: Option<Box<Announcement>>,
     },
     /// A report that was refused: it only counts.
     Rejection { build: BuildId, label: Label, at: Time },
@@ -242,7 +242,7 @@ impl Spooling {
                 });
                 match refused {
                     None => {
-                        let announced = announced.as_deref().cloned();
+                        let announced = announced.as_deref().cloned().map(Box::new);
                         (Entry::Report { build, report: report.clone(), announced }, Receipt::Recorded)
                     }
                     Some(refusal) => {
@@ -339,7 +339,10 @@ fn open(settings: &SpoolSettings) -> Result<Spool> {
 pub(super) fn read(record: &Record) -> std::result::Result<Item, serde_json::Error> {
     Ok(match serde_json::from_slice(&record.payload)? {
         Entry::Report { build, report, announced } => {
-            let (mode, announced) = (Some(milepost_domain::registry::Mode::Loose), announced.map(Arc::new));
+            let (mode, announced) = (
+                Some(milepost_domain::registry::Mode::Loose),
+                announced.map(|announced| Arc::new(*announced)),
+            );
             Item { build, what: What::Report { report, mode, announced } }
         }
         Entry::Rejection { build, label, at } => Item { build, what: What::Rejection { label, at } },

@@ -300,7 +300,7 @@ pub(crate) async fn create_build(
                 }
             }
         }
-        store.open(&opening, Some(entry)).map(Some)
+        store.open(&opening, Some(&entry)).map(Some)
     })
     .await?
     .ok_or_else(beyond_bounds)?;
