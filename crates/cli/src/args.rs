@@ -39,7 +39,7 @@ Examples:
   milepost serve --listen 0.0.0.0:8420            reachable by the machines being installed
   DATABASE_URL=postgresql://milepost@db/milepost milepost serve
   milepost serve --print-config                   each setting and where it came from")]
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Show how the installations are going
     Status {
         #[command(flatten)]

@@ -46,7 +46,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
-        Command::Serve(args) => serve::run(args)?,
+        Command::Serve(args) => serve::run(*args)?,
         Command::Status { remote, args } => {
             let (client, runtime) = reach(remote, Scope::Read)?;
             let now = milepost_api::now();

@@ -52,6 +52,7 @@ pub(crate) struct AccessArgs {
 }
 
 /// The limits, as they can be typed.
+#[expect(clippy::struct_field_names, reason = "clap makes the options of them")]
 #[derive(Debug, Clone, Copy, Args)]
 struct LimitArgs {
     /// Reports of one build in a second, on average; 0: no limit [default: 50]
