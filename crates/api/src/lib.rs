@@ -8,6 +8,7 @@ mod body;
 mod clock;
 mod db;
 mod envelope;
+mod listen;
 mod openapi;
 mod page;
 pub mod problem;
@@ -18,6 +19,7 @@ mod view;
 
 pub use auth::{Scope, Secret, WeakSecret};
 pub use clock::now;
+pub use listen::{Listener, Serves, Tls, TlsError, TlsFiles};
 pub use openapi::{document, document_text};
 pub use serve::{App, Settings, run};
 

@@ -4,6 +4,7 @@
 //! the file that is none is an error; secrets are never printed.
 
 mod store;
+mod transport;
 
 use std::{
     env, fmt,
@@ -17,8 +18,14 @@ use milepost_domain::registry::Mode;
 use milepost_store::retention::Policy;
 use serde::Deserialize;
 
-pub(crate) use self::store::StoreArgs;
-use self::store::{DatabaseSection, IngestSection, SpoolSection};
+pub(crate) use self::{
+    store::StoreArgs,
+    transport::{ListenerSection, Transport, TransportArgs},
+};
+use self::{
+    store::{DatabaseSection, IngestSection, SpoolSection},
+    transport::{LimitsSection, TlsSection, TransportSections},
+};
 use crate::{
     args::{Place, PruneArgs, RetentionArgs, ServeArgs},
     failure::Failure,
@@ -48,6 +55,9 @@ impl fmt::Display for Origin {
 #[serde(deny_unknown_fields, default)]
 struct File {
     server: ServerSection,
+    listener: Option<Vec<ListenerSection>>,
+    tls: TlsSection,
+    limits: LimitsSection,
     database: DatabaseSection,
     ingest: IngestSection,
     spool: SpoolSection,
@@ -60,6 +70,7 @@ struct File {
 #[serde(deny_unknown_fields, default)]
 struct ServerSection {
     listen: Option<String>,
+    trusted_proxies: Option<Vec<IpNet>>,
     public_url: Option<String>,
     workers: Option<usize>,
     registry: Option<Mode>,
@@ -90,7 +101,7 @@ struct RetentionSection {
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
-    pub(crate) listen: String,
+    pub(crate) transport: Transport,
     pub(crate) log: String,
     /// The site's own PostgreSQL; `None`: the embedded one.
     pub(crate) database_url: Option<String>,
@@ -168,6 +179,11 @@ fn quoted(value: &impl ToString) -> String {
     format!("{:?}", value.to_string())
 }
 
+fn networks(networks: &Vec<IpNet>) -> String {
+    let networks: Vec<String> = networks.iter().map(quoted).collect();
+    format!("[{}]", networks.join(", "))
+}
+
 /// The data directory of whoever runs this.
 pub(crate) fn data_dir(place: &Place) -> Result<PathBuf, Failure> {
     let nowhere = || Failure::usage("there is no HOME; name a place with --data-dir");
@@ -215,8 +231,14 @@ impl Config {
         let data_dir =
             from.or("data_dir", args.place.data_dir, None, default_data_dir, |dir| quoted(&dir.display()));
         let server = file.server;
-        let listen =
-            from.or("server.listen", args.listen, server.listen, "127.0.0.1:8420".to_owned(), quoted);
+        let sections = TransportSections {
+            listen: server.listen,
+            trusted_proxies: server.trusted_proxies,
+            listener: file.listener,
+            tls: file.tls,
+            limits: file.limits,
+        };
+        let transport = from.transport(args.transport, sections)?;
         let public_url = from.pick("server.public_url", args.public_url, server.public_url, quoted);
         let workers = from.pick("server.workers", args.workers, server.workers, ToString::to_string);
         let registry = from.or("server.registry", args.registry, server.registry, Mode::Strict, quoted);
@@ -246,10 +268,7 @@ impl Config {
             args.compat_api_update,
             file.compat.api_update,
             Vec::new(),
-            |networks| {
-                let networks: Vec<String> = networks.iter().map(quoted).collect();
-                format!("[{}]", networks.join(", "))
-            },
+            networks,
         );
         let retention = retention(&mut from, args.retention, &file.retention)?;
         if workers == Some(0) || minutes == 0 {
@@ -262,7 +281,6 @@ impl Config {
         }
         Ok(Self {
             data_dir,
-            listen,
             log,
             database_url,
             store,
@@ -272,9 +290,13 @@ impl Config {
                 public_url,
                 token_duration: chrono::Duration::minutes(minutes.into()),
                 api_update,
+                trusted_proxies: transport.trusted_proxies.clone(),
+                connections_per_address: transport.connections_per_address,
+                body_timeout: transport.body_timeout,
                 workers,
                 retention,
             },
+            transport,
             printed: from.printed,
         })
     }
@@ -394,14 +416,15 @@ fn make_secret(file: &Path) -> std::io::Result<String> {
 }
 
 /// How a client on this machine reaches a service that listens on `address`.
-pub(crate) fn local_url(address: std::net::SocketAddr) -> String {
+pub(crate) fn local_url(address: std::net::SocketAddr, tls: bool) -> String {
+    let scheme = if tls { "https" } else { "http" };
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => "127.0.0.1".to_owned(),
         IpAddr::V6(ip) if ip.is_unspecified() => "[::1]".to_owned(),
         IpAddr::V4(ip) => ip.to_string(),
         IpAddr::V6(ip) => format!("[{ip}]"),
     };
-    format!("http://{ip}:{}", address.port())
+    format!("{scheme}://{ip}:{}", address.port())
 }
 
 #[cfg(test)]

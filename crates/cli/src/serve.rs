@@ -9,12 +9,12 @@ use std::{
     path::Path,
 };
 
-use milepost_api::App;
+use milepost_api::{App, Listener, Tls};
 use milepost_store::{Store, migrate};
 
 use crate::{
     args::ServeArgs,
-    config::{self, Config},
+    config::{self, Config, ListenerSection},
     embedded::Embedded,
     failure::Failure,
     housekeeping::Housekeeping,
@@ -31,15 +31,14 @@ pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
     env_logger::Builder::from_env(filter).init();
     prepare(&config.data_dir)?;
     // Before the database is touched: a port that is taken is the most likely mistake.
-    let listener = TcpListener::bind(&config.listen).map_err(|error| {
-        Failure::usage(format!("cannot listen on {}: {error}; choose another with --listen", config.listen))
-    })?;
+    let tls = config.transport.tls.clone().map(Tls::load).transpose().map_err(Failure::usage)?;
+    let listeners = bind(&config.transport.listeners, tls.as_ref())?;
     let secret = config::secret(&config.secret_file)?;
     let embedded = match &config.database_url {
         Some(_) => None,
         None => Some(Embedded::start(&config.data_dir)?),
     };
-    let served = serve(&config, listener, secret, embedded.as_ref());
+    let served = serve(&config, listeners, tls, secret, embedded.as_ref());
     let stopped = embedded.map_or(Ok(()), Embedded::stop);
     served.and(stopped)
 }
@@ -54,9 +53,23 @@ fn prepare(data_dir: &Path) -> Result<(), Failure> {
     })
 }
 
+fn bind(sections: &[ListenerSection], tls: Option<&Tls>) -> Result<Vec<Listener>, Failure> {
+    let bind = |section: &ListenerSection| {
+        let ListenerSection { address, tls: encrypted, serves } = section;
+        let socket = TcpListener::bind(address).map_err(|error| {
+            Failure::usage(format!(
+                "cannot listen on {address}: {error}; choose another with --listen, or in its [[listener]]"
+            ))
+        })?;
+        Ok(Listener { socket, serves: *serves, tls: tls.filter(|_| *encrypted).cloned() })
+    };
+    sections.iter().map(bind).collect()
+}
+
 fn serve(
     config: &Config,
-    listener: TcpListener,
+    listeners: Vec<Listener>,
+    tls: Option<Tls>,
     secret: milepost_api::Secret,
     embedded: Option<&Embedded>,
 ) -> Result<(), Failure> {
@@ -71,35 +84,65 @@ fn serve(
     let app = App::new(store, secret, config.settings.clone());
     let first = embedded.is_some_and(|embedded| embedded.is_fresh);
     let address_file = config.data_dir.join("url");
-    let ready = |address: SocketAddr| {
-        let url = config::local_url(address);
-        if let Err(error) = std::fs::write(&address_file, &url) {
+    let ready = |addresses: &[SocketAddr]| {
+        let places: Vec<(String, &ListenerSection)> = addresses
+            .iter()
+            .zip(&config.transport.listeners)
+            .map(|(address, section)| (config::local_url(*address, section.tls), section))
+            .collect();
+        let url = url_for_clients(&places);
+        if let Some(url) = url
+            && let Err(error) = std::fs::write(&address_file, url)
+        {
             log::warn!("cannot write {}: {error}; clients here need MILEPOST_URL", address_file.display());
         }
         let mut err = std::io::stderr().lock();
         // Nobody reads it: then nobody misses it.
-        let _ = writeln!(err, "listening on {url}");
-        if first {
-            let _ = err.write_all(welcome(config, &url).as_bytes());
+        for (url, _) in &places {
+            let _ = writeln!(err, "listening on {url}");
+        }
+        // The lines to paste know no certificates.
+        if first && let Some(url) = url.filter(|url| url.starts_with("http:")) {
+            let _ = err.write_all(welcome(config, url).as_bytes());
         }
     };
-    let served = milepost_api::run(app, listener, ready, termination());
+    let served = milepost_api::run(app, listeners, ready, termination(tls));
     let _ = std::fs::remove_file(&address_file);
     housekeeping.stop();
     Ok(served?)
 }
 
-/// Resolves when somebody asks the process to end.
-async fn termination() {
+/// Where clients on this machine find the API: without TLS, if they can.
+fn url_for_clients<'a>(places: &'a [(String, &ListenerSection)]) -> Option<&'a str> {
+    let api = || places.iter().filter(|(_, section)| section.serves.api);
+    let (url, _) = api().find(|(_, section)| !section.tls).or_else(|| api().next())?;
+    Some(url)
+}
+
+/// Resolves when somebody asks the process to end; until then SIGHUP reads the certificates anew.
+async fn termination(tls: Option<Tls>) {
     use tokio::signal::unix::{SignalKind, signal};
-    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
-    let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
+    // Without certificates a terminal that is closed ends what runs in it, as ever.
+    let hangup = tls.map(|tls| Ok::<_, std::io::Error>((signal(SignalKind::hangup())?, tls))).transpose();
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), hangup);
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = signals else {
         log::error!("cannot listen to signals; end the service with SIGKILL, it recovers");
         return std::future::pending().await;
+    };
+    let read_anew = async {
+        while let Some((hangup, tls)) = &mut hangup {
+            hangup.recv().await;
+            match tls.reload() {
+                Ok(()) => log::info!("SIGHUP: read the certificates anew; who connects from now on gets them"),
+                Err(error) => log::error!("SIGHUP: {error}; the certificates stay as they were"),
+            }
+        }
+        std::future::pending::<()>().await;
     };
     tokio::select! {
         _ = terminate.recv() => log::info!("SIGTERM: answering what is in flight, then stopping"),
         _ = interrupt.recv() => log::info!("SIGINT: answering what is in flight, then stopping"),
+        () = read_anew => {}
     }
 }
 
