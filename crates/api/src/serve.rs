@@ -88,7 +88,8 @@ impl App {
     /// The state of a service on `store`.
     #[must_use]
     pub fn new(store: Store, secret: Secret, settings: Settings) -> Self {
-        let connections = Connections::new(settings.connections_per_address, settings.trusted_proxies.clone());
+        let connections =
+            Connections::new(settings.connections_per_address, settings.trusted_proxies.clone());
         Self {
             store,
             secret,

@@ -133,7 +133,9 @@ async fn termination(tls: Option<Tls>) {
         while let Some((hangup, tls)) = &mut hangup {
             hangup.recv().await;
             match tls.reload() {
-                Ok(()) => log::info!("SIGHUP: read the certificates anew; who connects from now on gets them"),
+                Ok(()) => {
+                    log::info!("SIGHUP: read the certificates anew; who connects from now on gets them")
+                }
                 Err(error) => log::error!("SIGHUP: {error}; the certificates stay as they were"),
             }
         }

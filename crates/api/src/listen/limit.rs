@@ -33,13 +33,7 @@ impl Connections {
     /// None yet. `limit` is for each address, 0: there is none.
     pub(crate) fn new(limit: usize, exempt: Vec<IpNet>) -> Self {
         let limit = Some(limit).filter(|limit| *limit > 0);
-        Self {
-            limit,
-            exempt,
-            open: Mutex::default(),
-            refused: Counter::default(),
-            log: Seldom::default(),
-        }
+        Self { limit, exempt, open: Mutex::default(), refused: Counter::default(), log: Seldom::default() }
     }
 
     /// A seat for a connection from `address`, unless it has its share already.

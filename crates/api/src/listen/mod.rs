@@ -157,7 +157,9 @@ fn connected(stream: &dyn Any, data: &mut Extensions, serves: Serves, connection
             log::debug!("a client with the certificate of {} connected", names.join(", "));
             data.insert(ClientCertificate { names });
         }
-        Err(error) => log::warn!("a client's certificate is good and cannot be read: {error}; it counts as none"),
+        Err(error) => {
+            log::warn!("a client's certificate is good and cannot be read: {error}; it counts as none")
+        }
     }
 }
 

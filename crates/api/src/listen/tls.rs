@@ -24,7 +24,9 @@ use rustls::{
     },
     sign::CertifiedKey,
 };
-use x509_parser::{certificate::X509Certificate, prelude::FromDer as _, revocation_list::CertificateRevocationList};
+use x509_parser::{
+    certificate::X509Certificate, prelude::FromDer as _, revocation_list::CertificateRevocationList,
+};
 
 use super::limit::Seldom;
 
@@ -91,11 +93,8 @@ impl Tls {
 
     /// A configuration that follows what is read.
     pub(crate) fn config(&self) -> std::io::Result<ServerConfig> {
-        let current = Arc::new(Current {
-            live: Arc::clone(&self.live),
-            provider: provider(),
-            log: Seldom::default(),
-        });
+        let current =
+            Arc::new(Current { live: Arc::clone(&self.live), provider: provider(), log: Seldom::default() });
         let mut config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(std::io::Error::other)?
@@ -133,7 +132,9 @@ fn clients(files: &TlsFiles) -> Result<Option<Arc<dyn ClientCertVerifier>>, TlsE
     let crl = files.crl.as_deref().map(|file| Source { setting: "crl", file });
     let Some(ca) = files.client_ca.as_deref().map(|file| Source { setting: "client_ca", file }) else {
         return match crl {
-            Some(crl) => Err(crl.wrong("says what is revoked, but no client_ca says by whom; set both".to_owned())),
+            Some(crl) => {
+                Err(crl.wrong("says what is revoked, but no client_ca says by whom; set both".to_owned()))
+            }
             None => Ok(None),
         };
     };
@@ -144,11 +145,16 @@ fn clients(files: &TlsFiles) -> Result<Option<Arc<dyn ClientCertVerifier>>, TlsE
     };
     let mut roots = RootCertStore::empty();
     for authority in &authorities {
-        roots.add(authority.clone()).map_err(|error| ca.wrong(format!("has a CA that cannot be used: {error}")))?;
+        roots
+            .add(authority.clone())
+            .map_err(|error| ca.wrong(format!("has a CA that cannot be used: {error}")))?;
     }
     if let Some(crl) = &crl {
         for name in without_list(&authorities, &revoked) {
-            log::warn!("{} has no list of {name}: its certificates are not checked for revocation", crl.file.display());
+            log::warn!(
+                "{} has no list of {name}: its certificates are not checked for revocation",
+                crl.file.display()
+            );
         }
     }
     let source = crl.as_ref().unwrap_or(&ca);
@@ -167,8 +173,11 @@ fn without_list(
     authorities: &[CertificateDer<'_>],
     revoked: &[CertificateRevocationListDer<'_>],
 ) -> Vec<String> {
-    let lists: Vec<_> =
-        revoked.iter().filter_map(|list| CertificateRevocationList::from_der(list).ok()).map(|(_, list)| list).collect();
+    let lists: Vec<_> = revoked
+        .iter()
+        .filter_map(|list| CertificateRevocationList::from_der(list).ok())
+        .map(|(_, list)| list)
+        .collect();
     let authorities = authorities.iter().filter_map(|authority| X509Certificate::from_der(authority).ok());
     authorities
         .map(|(_, authority)| authority)

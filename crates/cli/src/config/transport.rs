@@ -141,7 +141,8 @@ impl Picker {
         file: TlsSection,
         wanted_by: Option<&ListenerSection>,
     ) -> Result<Option<TlsFiles>, Failure> {
-        let mut path = |key, file: Option<PathBuf>| self.pick(key, None, file, |file| quoted(&file.display()));
+        let mut path =
+            |key, file: Option<PathBuf>| self.pick(key, None, file, |file| quoted(&file.display()));
         let certificate = path("tls.certificate", file.certificate);
         let key = path("tls.key", file.key);
         let client_ca = path("tls.client_ca", file.client_ca);
