@@ -221,7 +221,7 @@ fn openssl(authority: &Authority, words: &[&str], files: &[(&str, &Path)]) {
 
 #[track_caller]
 fn run(command: &mut Command) -> String {
-    let output = command.stdin(Stdio::null()).output().expect("openssl; install it: apt install openssl");
+    let output = command.stdin(Stdio::null()).output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }

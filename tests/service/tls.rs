@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader, Write as _},
-    path::PathBuf,
+    path::Path,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
@@ -25,7 +25,7 @@ impl Site {
     fn new() -> Self {
         let site = Self { place: Place::new(), puppet: Authority::puppet(), katello: Authority::katello() };
         let [certificate, key, client_ca, crl] =
-            ["certificate.pem", "key.pem", "client_ca.pem", "crl.pem"].map(|name| site.place.file(name));
+            ["certificate.pem", "key.pem", "client_ca.pem", "crl.pem"].map(|name| site.file(name));
         site.place.configure(&format!(
             "[[listener]]\naddress = \"127.0.0.1:0\"\ntls = true\n[tls]\ncertificate = {certificate:?}\nkey = {key:?}\n\
              client_ca = {client_ca:?}\ncrl = {crl:?}\n"
@@ -35,6 +35,10 @@ impl Site {
         site.install(&site.new_certificate());
         site.install_revocations();
         site
+    }
+
+    fn file(&self, name: &str) -> String {
+        text(&self.place.file(name))
     }
 
     fn new_certificate(&self) -> Pair {
@@ -68,17 +72,25 @@ impl Site {
     }
 
     fn curl_as(&self, port: &str, pair: &Pair, options: &[&str]) -> (Option<i32>, String) {
-        let [certificate, key] = [&pair.certificate, &pair.key].map(|file| file.to_str().unwrap());
-        self.curl(port, &[&["--cert", certificate, "--key", key], options].concat())
+        let [certificate, key] = [text(&pair.certificate), text(&pair.key)];
+        self.curl(port, &[&["--cert", &certificate, "--key", &key], options].concat())
     }
+}
 
-    /// The serial number of the certificate that a new connection gets.
-    fn served_serial(&self, port: &str) -> String {
-        let mut openssl = Command::new("openssl");
-        openssl.args(["s_client", "-connect", &format!("127.0.0.1:{port}"), "-servername", NAME]);
-        let output = openssl.stdin(Stdio::null()).output().unwrap();
-        serial(&String::from_utf8_lossy(&output.stdout))
-    }
+/// What `openssl s_client` says of a new connection.
+fn handshake(port: &str, options: &[&str]) -> String {
+    let mut openssl = Command::new("openssl");
+    openssl.args(["s_client", "-connect", &format!("127.0.0.1:{port}"), "-servername", NAME]).args(options);
+    String::from_utf8(openssl.stdin(Stdio::null()).output().unwrap().stdout).unwrap()
+}
+
+/// The serial number of the certificate that a new connection gets.
+fn served_serial(port: &str) -> String {
+    serial(&handshake(port, &[]))
+}
+
+fn text(file: &Path) -> String {
+    file.to_str().unwrap().to_owned()
 }
 
 fn served(version: &str) -> (Option<i32>, String) {
@@ -172,30 +184,32 @@ fn certificates_are_read_anew_and_nobody_is_cut_off() {
     assert_eq!(site.curl_as(&port, &agent, &[]), served("2"));
     let mut kept = Kept::open(&port);
     assert_eq!(kept.ask(), "HTTP/1.1 200 OK");
-    let first = site.served_serial(&port);
+    let first = served_serial(&port);
 
     let next = site.new_certificate();
     site.install(&next);
     site.puppet.revoke(&agent);
     site.install_revocations();
-    assert_eq!(site.served_serial(&port), first, "not before it is asked to");
+    assert_eq!(served_serial(&port), first, "not before it is asked to");
     signal("HUP", service.pid());
     service.read_until(|line| line.contains("SIGHUP: read the certificates anew"));
     let second = serial(&fs::read_to_string(&next.certificate).unwrap());
     assert_ne!(first, second);
-    assert_eq!(site.served_serial(&port), second);
+    assert_eq!(served_serial(&port), second);
     assert_ne!(site.curl_as(&port, &agent, &[]).0, Some(0), "it is revoked by now");
     service.read_until(|line| line.contains("refused a client") && line.contains("web1.example.com"));
     assert_eq!(kept.ask(), "HTTP/1.1 200 OK");
+    let again = handshake(&port, &["-tls1_2", "-reconnect"]);
+    assert!(again.contains("New, TLSv1.2") && !again.contains("Reused"), "a session was resumed: {again}");
 
     for name in ["certificate.pem", "key.pem", "client_ca.pem", "crl.pem"] {
-        let file = site.place.file(name);
+        let file = site.file(name);
         let good = fs::read(&file).unwrap();
         for broken in ["", "-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n"] {
             fs::write(&file, broken).unwrap();
             signal("HUP", service.pid());
-            service.read_until(|line| line.contains("ERROR") && line.contains(file.to_str().unwrap()));
-            assert_eq!(site.served_serial(&port), second, "{name}");
+            service.read_until(|line| line.contains("ERROR") && line.contains(&file));
+            assert_eq!(served_serial(&port), second, "{name}");
         }
         fs::write(&file, good).unwrap();
     }
@@ -207,42 +221,28 @@ fn certificates_are_read_anew_and_nobody_is_cut_off() {
 #[test]
 fn a_start_with_files_that_cannot_be_used_says_which_and_why() {
     let site = Site::new();
-    let file = |name: &str| site.place.file(name);
-    let missing = PathBuf::from("/nowhere/file.pem");
-    let other = site.katello.issue("/CN=other.example.com", "");
+    let [certificate, key, ca, crl] =
+        ["certificate.pem", "key.pem", "ca.pem", "crl.pem"].map(|name| site.file(name));
+    let other = text(&site.katello.issue("/CN=other.example.com", "").certificate);
+    let missing = "/nowhere/file.pem";
     let listener = "[[listener]]\naddress = \"127.0.0.1:0\"\ntls = true\n";
-    let both =
-        |certificate: &PathBuf, key: &PathBuf| format!("certificate = {certificate:?}\nkey = {key:?}\n");
-    let good = both(&file("certificate.pem"), &file("key.pem"));
+    let with = |certificate: &str, key: &str, more: &str| {
+        format!("{listener}[tls]\ncertificate = {certificate:?}\nkey = {key:?}\n{more}")
+    };
     for (settings, parts) in [
+        (with(missing, &key, ""), ["certificate: /nowhere/file.pem", "cannot be read"]),
+        (with(&certificate, missing, ""), ["key: /nowhere/file.pem", "cannot be read"]),
+        (with(&other, &key, ""), ["key.pem", "is not the key of the certificate in"]),
+        (with(&key, &key, ""), ["key.pem", "does not have a certificate in PEM form"]),
+        (with(&certificate, &ca, ""), ["ca.pem", "does not have a private key without a passphrase"]),
+        (with(&certificate, &key, &format!("crl = {crl:?}\n")), ["crl.pem", "client_ca"]),
         (
-            format!("{listener}[tls]\n{}", both(&missing, &file("key.pem"))),
-            ["certificate: /nowhere/file.pem", "read"],
-        ),
-        (
-            format!("{listener}[tls]\n{}", both(&file("certificate.pem"), &missing)),
-            ["key: /nowhere/file.pem", "read"],
-        ),
-        (
-            format!("{listener}[tls]\n{}", both(&other.certificate, &file("key.pem"))),
-            ["key.pem", "is not the key of the certificate in"],
-        ),
-        (
-            format!("{listener}[tls]\n{}", both(&file("key.pem"), &file("key.pem"))),
-            ["key.pem", "does not have a certificate in PEM form"],
-        ),
-        (
-            format!("{listener}[tls]\n{}", both(&file("certificate.pem"), &file("ca.pem"))),
-            ["ca.pem", "does not have a private key without a passphrase in PEM form"],
-        ),
-        (format!("{listener}[tls]\n{good}crl = {:?}\n", file("crl.pem")), ["crl.pem", "client_ca"]),
-        (
-            format!("{listener}[tls]\n{good}client_ca = {:?}\ncrl = {:?}\n", file("ca.pem"), file("ca.pem")),
+            with(&certificate, &key, &format!("client_ca = {ca:?}\ncrl = {ca:?}\n")),
             ["crl: ", "does not have a revocation list in PEM form"],
         ),
         (listener.to_owned(), ["[tls]", "certificate"]),
-        (format!("{listener}[tls]\ncertificate = {missing:?}\n"), ["[tls]", "key"]),
-        (format!("[tls]\n{good}"), ["[[listener]]", "tls = true"]),
+        (format!("{listener}[tls]\ncertificate = {certificate:?}\n"), ["[tls]", "key"]),
+        (with(&certificate, &key, "").replace("tls = true\n", ""), ["[[listener]]", "tls = true"]),
     ] {
         site.place.configure(&settings);
         let refusal = Said::by(&mut site.place.milepost(["serve"])).refusal();
@@ -255,7 +255,7 @@ fn a_start_with_files_that_cannot_be_used_says_which_and_why() {
 fn the_command_line_speaks_tls_with_a_ca_of_the_site() {
     let site = Site::new();
     let (service, port) = site.start();
-    let ask = |ca: Option<&PathBuf>| {
+    let ask = |ca: Option<&str>| {
         let mut status = milepost(["status"]);
         status
             .env("MILEPOST_URL", format!("https://localhost:{port}"))
@@ -265,11 +265,11 @@ fn the_command_line_speaks_tls_with_a_ca_of_the_site() {
         }
         Said::by(&mut status)
     };
-    let seen = ask(Some(&site.place.file("ca.pem")));
+    let seen = ask(Some(&site.file("ca.pem")));
     assert_eq!(seen.code, Some(0), "{}", seen.err);
     let refusal = ask(None).refusal();
     assert!(refusal.contains("MILEPOST_CA"), "{refusal}");
-    let refusal = ask(Some(&PathBuf::from("/nowhere/ca.pem"))).refusal();
+    let refusal = ask(Some("/nowhere/ca.pem")).refusal();
     assert!(refusal.contains("/nowhere/ca.pem"), "{refusal}");
     service.stop();
 }

@@ -179,7 +179,7 @@ fn quoted(value: &impl ToString) -> String {
     format!("{:?}", value.to_string())
 }
 
-fn networks(networks: &Vec<IpNet>) -> String {
+fn networks(networks: &[IpNet]) -> String {
     let networks: Vec<String> = networks.iter().map(quoted).collect();
     format!("[{}]", networks.join(", "))
 }
@@ -268,7 +268,7 @@ impl Config {
             args.compat_api_update,
             file.compat.api_update,
             Vec::new(),
-            networks,
+            |list| networks(list),
         );
         let retention = retention(&mut from, args.retention, &file.retention)?;
         if workers == Some(0) || minutes == 0 {

@@ -134,7 +134,7 @@ async fn termination(tls: Option<Tls>) {
             hangup.recv().await;
             match tls.reload() {
                 Ok(()) => {
-                    log::info!("SIGHUP: read the certificates anew; who connects from now on gets them")
+                    log::info!("SIGHUP: read the certificates anew; who connects from now on gets them");
                 }
                 Err(error) => log::error!("SIGHUP: {error}; the certificates stay as they were"),
             }

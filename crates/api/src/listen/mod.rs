@@ -158,7 +158,7 @@ fn connected(stream: &dyn Any, data: &mut Extensions, serves: Serves, connection
             data.insert(ClientCertificate { names });
         }
         Err(error) => {
-            log::warn!("a client's certificate is good and cannot be read: {error}; it counts as none")
+            log::warn!("a client's certificate is good and cannot be read: {error}; it counts as none");
         }
     }
 }

@@ -98,7 +98,7 @@ impl Tls {
         let mut config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(std::io::Error::other)?
-            .with_client_cert_verifier(Arc::clone(&current) as Arc<dyn ClientCertVerifier>)
+            .with_client_cert_verifier(Arc::<Current>::clone(&current))
             .with_cert_resolver(current);
         // A session that is resumed shows no certificate again, so it would outlive its revocation. It
         // would save little: an installer's curl remembers no session.

@@ -125,7 +125,7 @@ impl Picker {
             args.trusted_proxies,
             file.trusted_proxies,
             usual.trusted_proxies,
-            networks,
+            |list| networks(list),
         );
         Ok(Transport {
             listeners: own.into_iter().chain(more).collect(),
