@@ -37,6 +37,7 @@ fn a_listener_for_installers_takes_reports_and_knows_nothing_of_the_api() {
     place.configure(APART);
     // Nobody asks for the default one.
     let mut service = Service::start(&mut place.milepost(["serve"]));
+    assert!(service.said().iter().any(|line| line.contains("public_url")), "{:?}", service.said());
     let installers = service.url.clone();
     let everybody = service.read_until(|line| line.starts_with("listening on "));
     let everybody = everybody.trim_start_matches("listening on ").to_owned();

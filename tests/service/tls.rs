@@ -164,7 +164,7 @@ fn both_versions_of_http_are_spoken_and_clients_with_certificates_are_known() {
             let (code, said) = site.curl_as(&port, pair, &options);
             assert!(code == Some(0) && said.ends_with(" 200"), "{names} {options:?}: {code:?} {said}");
             service.read_until(|line| {
-                line.contains(&format!("a client with the certificate of {names} connected"))
+                line.contains(&format!("a client with the certificate of '{names}' connected"))
             });
         }
     }

@@ -29,6 +29,13 @@ pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
     }
     let filter = env_logger::Env::default().default_filter_or(&config.log);
     env_logger::Builder::from_env(filter).init();
+    let only_api = |listener: &ListenerSection| listener.serves.api && !listener.serves.unattended;
+    if config.settings.public_url.is_none() && config.transport.listeners.iter().any(only_api) {
+        log::warn!(
+            "a listener serves no installers, so the report URLs of builds that are opened there lead nowhere; say \
+             with [server] public_url how installers reach the service"
+        );
+    }
     prepare(&config.data_dir)?;
     // Before the database is touched: a port that is taken is the most likely mistake.
     let tls = config.transport.tls.clone().map(Tls::load).transpose().map_err(Failure::usage)?;

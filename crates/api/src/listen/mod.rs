@@ -154,7 +154,7 @@ fn connected(stream: &dyn Any, data: &mut Extensions, serves: Serves, connection
     let Some(shown) = shown else { return };
     match tls::names(shown) {
         Ok(names) => {
-            log::debug!("a client with the certificate of {} connected", names.join(", "));
+            log::debug!("a client with the certificate of '{}' connected", names.join(", ").escape_debug());
             data.insert(ClientCertificate { names });
         }
         Err(error) => {
