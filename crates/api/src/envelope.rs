@@ -13,7 +13,7 @@ use actix_web::{
 
 use crate::{
     auth::RequestId,
-    clock,
+    clock, listen,
     problem::{Code, Problem},
 };
 
@@ -60,7 +60,11 @@ pub(crate) async fn envelope<B: MessageBody + 'static>(
         request.extensions_mut().insert(RequestId(id.clone()));
     }
     // A clone of the request held across this call would panic: routing needs it alone.
-    let response = next.call(request).await?.map_into_left_body();
+    let response = if listen::is_served(&request) {
+        next.call(request).await?.map_into_left_body()
+    } else {
+        request.error_response(listen::not_here()).map_into_right_body()
+    };
     let problem =
         response.response().extensions().get::<Problem>().cloned().or_else(|| foreign(response.response()));
     let mut response = match problem {

@@ -21,6 +21,7 @@ mod view;
 pub use auth::{Key, Keys, NewToken, Proxy, Scope, TrustedHost};
 pub use clock::now;
 pub use limits::{BURST, LimitSettings};
+pub use listen::{Listener, Serves, Tls, TlsError, TlsFiles};
 pub use openapi::{document, document_text};
 pub use serve::{App, Settings, run};
 

@@ -164,7 +164,7 @@ fn share_answers(path: &str, method: &str, operation: &mut Value) {
         codes.push(Code::MalformedRequest);
     }
     if has_body || installers {
-        codes.push(Code::BodyTooLarge);
+        codes.extend([Code::BodyTooLarge, Code::RequestTimeout]);
     }
     if has_body && !callback {
         codes.push(Code::UnsupportedMediaType);

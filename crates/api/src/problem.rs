@@ -69,6 +69,8 @@ code_table! {
         "Nothing is known by that name or id, or the path is none of this service.";
     MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "The method does not fit the path",
         "The path exists, with another method.";
+    RequestTimeout = REQUEST_TIMEOUT, "request_timeout", "The request took too long",
+        "Its body did not arrive in time (`[limits] body_seconds`). Send it again, all at once.";
     Conflict = CONFLICT, "conflict", "The state of affairs forbids it",
         "What is asked does not go with how things are, for example canceling an installed build.";
     NotOwner = CONFLICT, "not_owner", "It belongs to somebody else",

@@ -1,13 +1,9 @@
-//! The HTTP server: its state, its listener, its end.
+//! The HTTP server: its state, its listeners, its end.
 //!
-//! The rule it protects: the caller binds the socket and is told when the server answers, so a
-//! port of 0 works and nobody has to guess when it is up.
+//! The rule it protects: the caller binds the sockets and is told when the server answers, so a
+//! port of 0 works and nobody has to guess when it is up; no client holds anything for ever.
 
-use std::{
-    net::{SocketAddr, TcpListener},
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use actix_web::{App as ActixApp, HttpRequest, HttpServer, dev::Server, middleware, web};
 use ipnet::IpNet;
@@ -20,6 +16,7 @@ use crate::{
     body::BODY_MAX,
     clock, db, envelope,
     limits::{LimitSettings, Limits},
+    listen::{self, Connections, Listener},
     openapi,
     problem::{Code, Problem},
     routes,
@@ -28,6 +25,17 @@ use crate::{
 
 /// How long requests in flight may take when the service is stopped, in seconds.
 const SHUTDOWN_SECONDS: u64 = 10;
+
+/// How long the head of a request may take, and the handshake of TLS.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a connection may be idle between two requests: longer than the usual proxy keeps one (60 s),
+/// or it would send a request just when we close.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// How many handshakes of TLS a thread does at once. While there are more, it takes no connection at
+/// all, so somebody who connects and says nothing must not get there easily.
+const HANDSHAKES: usize = 4096;
 
 /// How the API behaves.
 #[derive(Debug, Clone)]
@@ -56,6 +64,10 @@ pub struct Settings {
     pub limits: LimitSettings,
     /// Networks that may use `/api/update`, which carries no credential.
     pub api_update: Vec<IpNet>,
+    /// How many connections an address may have at once; 0: any number.
+    pub connections_per_address: usize,
+    /// How long the body of a request may take.
+    pub body_timeout: Duration,
     /// How many threads serve; `None`: one a core.
     pub workers: Option<usize>,
     /// How long things are kept; it is shown here, and somebody else sees to it.
@@ -78,6 +90,8 @@ impl Default for Settings {
             proxy_user: None,
             limits: LimitSettings::default(),
             api_update: Vec::new(),
+            connections_per_address: 512,
+            body_timeout: Duration::from_secs(30),
             workers: None,
             retention: Policy::default(),
         }
@@ -91,6 +105,7 @@ pub struct App {
     pub(crate) keys: Keys,
     pub(crate) settings: Arc<Settings>,
     pub(crate) limits: Arc<Limits>,
+    pub(crate) connections: Arc<Connections>,
     pub(crate) shown: Shown,
     pub(crate) started_at: Time,
 }
@@ -99,10 +114,13 @@ impl App {
     /// The state of a service on `store`.
     #[must_use]
     pub fn new(store: Store, keys: Keys, settings: Settings) -> Self {
+        let connections =
+            Connections::new(settings.connections_per_address, settings.trusted_proxies.clone());
         Self {
             store,
             keys,
             limits: Arc::new(Limits::new(settings.limits)),
+            connections: Arc::new(connections),
             settings: Arc::new(settings),
             shown: Shown::default(),
             started_at: clock::now(),
@@ -118,27 +136,29 @@ impl App {
     }
 }
 
-/// Serves on `listener` until `stop` resolves, then answers what is in flight and returns.
-/// `ready` is called once the service can be used. Blocks the thread.
+/// Serves on `listeners` until `stop` resolves, then answers what is in flight and returns.
+/// `ready` is called with their addresses, in their order, once the service can be used. Blocks the
+/// thread.
 ///
 /// # Errors
-/// When the listener cannot be used.
+/// When a listener cannot be used.
 pub fn run(
     app: App,
-    listener: TcpListener,
-    ready: impl FnOnce(SocketAddr),
+    listeners: Vec<Listener>,
+    ready: impl FnOnce(&[SocketAddr]),
     stop: impl Future<Output = ()> + 'static,
 ) -> std::io::Result<()> {
-    let address = listener.local_addr()?;
+    let addresses: Vec<SocketAddr> =
+        listeners.iter().map(|listener| listener.socket.local_addr()).collect::<Result<_, _>>()?;
     actix_web::rt::System::new().block_on(async move {
         actix_web::rt::spawn(count_what_is_beyond(app.clone()));
-        let server = server(app, listener)?;
+        let server = server(app, listeners)?;
         let handle = server.handle();
         actix_web::rt::spawn(async move {
             stop.await;
             handle.stop(true).await;
         });
-        ready(address);
+        ready(&addresses);
         server.await
     })
 }
@@ -162,8 +182,9 @@ async fn count_what_is_beyond(app: App) {
     }
 }
 
-fn server(app: App, listener: TcpListener) -> std::io::Result<Server> {
+fn server(app: App, listeners: Vec<Listener>) -> std::io::Result<Server> {
     let workers = app.settings.workers;
+    let connections = Arc::clone(&app.connections);
     let data = web::Data::new(app);
     let server = HttpServer::new(move || {
         let (app, _) = ActixApp::new()
@@ -181,13 +202,23 @@ fn server(app: App, listener: TcpListener) -> std::io::Result<Server> {
             .wrap(middleware::Compress::default())
             .wrap(middleware::from_fn(envelope::envelope))
     })
-    .client_request_timeout(Duration::from_secs(10))
+    .client_request_timeout(HEAD_TIMEOUT)
+    .tls_handshake_timeout(HEAD_TIMEOUT)
+    .max_connection_rate(HANDSHAKES)
+    .keep_alive(KEEP_ALIVE)
     .shutdown_timeout(SHUTDOWN_SECONDS)
     // The binary decides what a signal means: the database is to be stopped after us.
     .disable_signals();
-    let server = match workers {
+    let mut server = match workers {
         Some(workers) => server.workers(workers),
         None => server,
     };
-    Ok(server.listen(listener)?.run())
+    for Listener { socket, serves, tls } in listeners {
+        server = server.on_connect(listen::on_connect(serves, &connections));
+        server = match tls {
+            Some(tls) => server.listen_rustls_0_23(socket, tls.config()?)?,
+            None => server.listen(socket)?,
+        };
+    }
+    Ok(server.run())
 }

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use milepost_domain::registry::Mode;
 
 use crate::{
-    config::{AccessArgs, StoreArgs},
+    config::{AccessArgs, StoreArgs, TransportArgs},
     output::OutputArgs,
     remote::RemoteArgs,
     status::StatusArgs,
@@ -100,9 +100,8 @@ pub(crate) struct Place {
 pub(crate) struct ServeArgs {
     #[command(flatten)]
     pub(crate) place: Place,
-    /// Address and port to serve on; port 0 takes a free one [default: 127.0.0.1:8420]
-    #[arg(long, env = "MILEPOST_LISTEN", value_name = "ADDRESS:PORT")]
-    pub(crate) listen: Option<String>,
+    #[command(flatten)]
+    pub(crate) transport: TransportArgs,
     /// How others reach the service, for the URLs it hands out [default: as each request came]
     #[arg(long, env = "MILEPOST_PUBLIC_URL", value_name = "URL")]
     pub(crate) public_url: Option<String>,

@@ -5,6 +5,7 @@
 
 mod access;
 mod store;
+mod transport;
 
 use std::{
     env, fmt, mem,
@@ -21,10 +22,12 @@ use serde::Deserialize;
 pub(crate) use self::{
     access::{AccessArgs, KeyFiles},
     store::StoreArgs,
+    transport::{ListenerSection, Transport, TransportArgs},
 };
 use self::{
     access::{LimitsSection, TokensSection, TrustSection, UnattendedSection},
     store::{DatabaseSection, IngestSection, SpoolSection},
+    transport::{TlsSection, TransportSections},
 };
 use crate::{
     args::{Place, PruneArgs, RetentionArgs, ServeArgs},
@@ -55,6 +58,8 @@ impl fmt::Display for Origin {
 #[serde(deny_unknown_fields, default)]
 struct File {
     server: ServerSection,
+    listener: Option<Vec<ListenerSection>>,
+    tls: TlsSection,
     database: DatabaseSection,
     ingest: IngestSection,
     spool: SpoolSection,
@@ -93,7 +98,7 @@ struct RetentionSection {
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
-    pub(crate) listen: String,
+    pub(crate) transport: Transport,
     pub(crate) log: String,
     /// The site's own PostgreSQL; `None`: the embedded one.
     pub(crate) database_url: Option<String>,
@@ -171,6 +176,11 @@ fn quoted(value: &impl ToString) -> String {
     format!("{:?}", value.to_string())
 }
 
+fn networks(networks: &[IpNet]) -> String {
+    let networks: Vec<String> = networks.iter().map(quoted).collect();
+    format!("[{}]", networks.join(", "))
+}
+
 /// The data directory of whoever runs this.
 pub(crate) fn data_dir(place: &Place) -> Result<PathBuf, Failure> {
     let nowhere = || Failure::usage("there is no HOME; name a place with --data-dir");
@@ -219,8 +229,14 @@ impl Config {
             quoted(&dir.display())
         });
         let server = mem::take(&mut file.server);
-        let listen =
-            from.or("server.listen", args.listen, server.listen, "127.0.0.1:8420".to_owned(), quoted);
+        let sections = TransportSections {
+            listen: server.listen,
+            listener: file.listener.take(),
+            tls: mem::take(&mut file.tls),
+            connections_per_address: file.limits.connections_per_address,
+            body_seconds: file.limits.body_seconds,
+        };
+        let transport = from.transport(args.transport, sections)?;
         let public_url = from.pick("server.public_url", args.public_url, server.public_url, quoted);
         let workers = from.pick("server.workers", args.workers, server.workers, ToString::to_string);
         let registry = from.or("server.registry", args.registry, server.registry, Mode::Strict, quoted);
@@ -236,10 +252,7 @@ impl Config {
             args.compat_api_update,
             file.compat.api_update,
             Vec::new(),
-            |networks| {
-                let networks: Vec<String> = networks.iter().map(quoted).collect();
-                format!("[{}]", networks.join(", "))
-            },
+            |list| networks(list),
         );
         let retention = retention(&mut from, args.retention, &file.retention)?;
         if workers == Some(0) {
@@ -252,13 +265,21 @@ impl Config {
         }
         Ok(Self {
             data_dir,
-            listen,
             log,
             database_url,
             store,
             registry,
             keys: file.tokens.into_key_files(access.secret_file),
-            settings: Settings { public_url, api_update, workers, retention, ..access.settings },
+            settings: Settings {
+                public_url,
+                api_update,
+                connections_per_address: transport.connections_per_address,
+                body_timeout: transport.body_timeout,
+                workers,
+                retention,
+                ..access.settings
+            },
+            transport,
             printed: from.printed,
         })
     }
@@ -324,14 +345,15 @@ fn without_password(url: &str) -> String {
 }
 
 /// How a client on this machine reaches a service that listens on `address`.
-pub(crate) fn local_url(address: std::net::SocketAddr) -> String {
+pub(crate) fn local_url(address: std::net::SocketAddr, tls: bool) -> String {
+    let scheme = if tls { "https" } else { "http" };
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => "127.0.0.1".to_owned(),
         IpAddr::V6(ip) if ip.is_unspecified() => "[::1]".to_owned(),
         IpAddr::V4(ip) => ip.to_string(),
         IpAddr::V6(ip) => format!("[{ip}]"),
     };
-    format!("http://{ip}:{}", address.port())
+    format!("{scheme}://{ip}:{}", address.port())
 }
 
 #[cfg(test)]

@@ -83,7 +83,8 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
 /// A client of the service, and what its requests run on.
 fn reach(remote: RemoteArgs, scope: Scope) -> Result<(Client, Runtime), Failure> {
     let remote = remote.find(scope)?;
-    let client = milepost_client::connect(&remote.url, Some(&remote.token)).map_err(Failure::usage)?;
+    let client = milepost_client::connect(&remote.url, Some(&remote.token), remote.ca.as_deref())
+        .map_err(Failure::usage)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     Ok((client, runtime))
 }

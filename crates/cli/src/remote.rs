@@ -1,7 +1,7 @@
 //! Where a client command finds its service, and with which token.
 //!
 //! The rule it protects: on the machine of the service nothing needs to be said; elsewhere
-//! `MILEPOST_URL` and `MILEPOST_TOKEN` say it.
+//! `MILEPOST_URL` and `MILEPOST_TOKEN` say it, and `MILEPOST_CA` whom to trust.
 
 use std::path::PathBuf;
 
@@ -29,6 +29,9 @@ pub(crate) struct RemoteArgs {
     /// A token of `milepost token create` [default: made from the secret in the data directory]
     #[arg(long, global = true, env = "MILEPOST_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
+    /// The CA that signed the certificate of an https service, as a PEM file [default: those of the system]
+    #[arg(long, global = true, env = "MILEPOST_CA", value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
 }
 
 /// A service that can be asked.
@@ -36,20 +39,27 @@ pub(crate) struct RemoteArgs {
 pub(crate) struct Remote {
     pub(crate) url: String,
     pub(crate) token: String,
+    /// The CA to trust, in PEM form.
+    pub(crate) ca: Option<Vec<u8>>,
 }
 
 impl RemoteArgs {
     /// Finds the service, with a token of that scope.
     ///
     /// # Errors
-    /// When there is no token and none can be made here.
+    /// When there is no token and none can be made here, or the CA cannot be read.
     pub(crate) fn find(self, scope: Scope) -> Result<Remote, Failure> {
         let url = self.service_url()?;
         let token = match self.token {
             Some(token) => token,
             None => mint(&KeyFiles::of(&self.place)?, scope)?,
         };
-        Ok(Remote { url, token })
+        let read = |file: PathBuf| {
+            let failed = |error| Failure::usage(format!("cannot read the CA in {}: {error}", file.display()));
+            std::fs::read(&file).map_err(failed)
+        };
+        let ca = self.ca.filter(|file| !file.as_os_str().is_empty()).map(read).transpose()?;
+        Ok(Remote { url, token, ca })
     }
 
     /// Where the service is, without a slash at the end.

@@ -1,6 +1,10 @@
 //! The service, in this process, on a free port and a database of its own.
 
-use std::{net::TcpListener, sync::mpsc, thread};
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::mpsc,
+    thread,
+};
 
 use milepost_api::{App, Keys, NewToken, Scope, Settings};
 use milepost_domain::registry::Mode;
@@ -61,12 +65,12 @@ impl Server {
         let (stop, stopped) = oneshot::channel::<()>();
         let (ready, is_ready) = mpsc::channel();
         let thread = thread::spawn(move || {
-            let tell = move |address| ready.send(address).expect("the test waits");
+            let tell = move |at: &[SocketAddr]| ready.send(at[0]).expect("the test waits");
             let stop = async move {
                 // A dropped sender ends it as well.
                 let _ = stopped.await;
             };
-            milepost_api::run(app, listener, tell, stop).expect("a server");
+            milepost_api::run(app, vec![listener.into()], tell, stop).expect("a server");
         });
         let address = is_ready.recv().expect("the server is up");
         let url = format!("http://{address}");

@@ -5,6 +5,7 @@
 
 use std::{
     env,
+    num::NonZeroU32,
     path::{Path, PathBuf},
 };
 
@@ -14,7 +15,7 @@ use ipnet::IpNet;
 use milepost_api::{Key, Keys, LimitSettings, Proxy, Scope, Settings, TrustedHost};
 use serde::Deserialize;
 
-use super::{File, Picker, data_dir, quoted, read_file};
+use super::{File, Picker, data_dir, networks, quoted, read_file};
 use crate::{args::Place, failure::Failure};
 
 /// What can be typed of it.
@@ -134,6 +135,8 @@ struct HostEntry {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct LimitsSection {
+    pub(super) connections_per_address: Option<usize>,
+    pub(super) body_seconds: Option<NonZeroU32>,
     build_reports_per_second: Option<u32>,
     build_reports: Option<u32>,
     build_log_megabytes: Option<u32>,
@@ -182,9 +185,10 @@ impl Picker {
         let by_mac = self.or("unattended.by_mac", args.unattended_by_mac, unattended.by_mac, false, truth);
         let by_address =
             self.or("unattended.by_address", args.unattended_by_address, unattended.by_address, false, truth);
-        let networks = |networks: &Vec<IpNet>| list(networks.iter().map(quoted));
         let trusted_proxies =
-            self.or("trust.proxies", args.trust_proxies, trust.proxies.clone(), Vec::new(), networks);
+            self.or("trust.proxies", args.trust_proxies, trust.proxies.clone(), Vec::new(), |list| {
+                networks(list)
+            });
         let header =
             self.pick("trust.user_header", args.trust_user_header, trust.user_header.clone(), quoted);
         let scope = self.or("trust.user_scope", args.trust_user_scope, trust.user_scope, Scope::Read, quoted);
@@ -323,6 +327,11 @@ impl KeyFiles {
     /// knows.
     pub(crate) fn are_there(&self) -> bool {
         env::var_os("MILEPOST_SECRET").is_some() || self.secret_file.exists()
+    }
+
+    /// Whether there are keys beside the secret.
+    pub(crate) fn are_several(&self) -> bool {
+        !self.entries.is_empty()
     }
 
     /// Where the secret lies, or would.
