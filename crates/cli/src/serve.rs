@@ -151,7 +151,7 @@ impl Reloads {
         match self.tls.as_ref().map(Tls::reload) {
             None => {}
             Some(Ok(())) => {
-                log::info!("SIGHUP: read the certificates anew; who connects from now on gets them")
+                log::info!("SIGHUP: read the certificates anew; who connects from now on gets them");
             }
             Some(Err(error)) => log::error!("SIGHUP: {error}; the certificates stay as they were"),
         }
