@@ -4,7 +4,7 @@
 //! with a pointer to it, another media type 415; unknown members are ignored. No
 //! sender takes as long as it likes.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload, rt::time::timeout, web};
 use futures::FutureExt as _;
@@ -48,10 +48,12 @@ pub(crate) fn bytes(request: &HttpRequest, payload: &mut Payload) -> Extracted<w
     let app = request.app_data::<web::Data<App>>();
     let patience = app.map_or(Duration::ZERO, |app| app.settings.body_timeout);
     async move {
-        let bytes = timeout(patience, bytes).await.map_err(|_| {
-            let detail = format!("the body did not arrive within {patience:?}; send it again, all at once");
-            Problem::new(Code::RequestTimeout, detail)
-        })?;
+        let mut bytes = pin!(bytes);
+        let bytes = match bytes.as_mut().now_or_never() {
+            // A short body came with its head: nearly all do, and need no timer.
+            Some(bytes) => bytes,
+            None => timeout(patience, bytes).await.map_err(|_| too_slow(patience))?,
+        };
         bytes.map_err(|error| {
             if error.as_response_error().status_code() == actix_web::http::StatusCode::PAYLOAD_TOO_LARGE {
                 envelope::too_large()
@@ -61,6 +63,11 @@ pub(crate) fn bytes(request: &HttpRequest, payload: &mut Payload) -> Extracted<w
         })
     }
     .boxed_local()
+}
+
+fn too_slow(patience: Duration) -> Problem {
+    let detail = format!("the body did not arrive within {patience:?}; send it again, all at once");
+    Problem::new(Code::RequestTimeout, detail)
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {

@@ -54,10 +54,13 @@ pub fn connect(url: &str, token: Option<&str>, ca: Option<&[u8]>) -> Result<Clie
         // A proxy of the environment cannot reach what listens on this machine only.
         http = http.no_proxy();
     }
-    let http = http.build().map_err(|error| Failure::Unreachable {
-        url: url.to_owned(),
-        reason: crate::failure::innermost(&error),
-        hint: "check the CA certificates of this system".to_owned(),
+    let http = http.build().map_err(|error| {
+        let (url, reason) = (url.to_owned(), crate::failure::innermost(&error));
+        // What is in the PEM is looked at only now.
+        if ca.is_some() {
+            return Failure::Ca { reason };
+        }
+        Failure::Unreachable { url, reason, hint: "check the CA certificates of this system".to_owned() }
     })?;
     Ok(Client::new_with_client(base.as_str().trim_end_matches('/'), http))
 }
@@ -66,7 +69,7 @@ fn read_ca(pem: &[u8]) -> Result<Vec<Certificate>, Failure> {
     let certificates = Certificate::from_pem_bundle(pem)
         .map_err(|error| Failure::Ca { reason: crate::failure::innermost(&error) })?;
     if certificates.is_empty() {
-        return Err(Failure::Ca { reason: "there is none".to_owned() });
+        return Err(Failure::Ca { reason: "there is no certificate".to_owned() });
     }
     Ok(certificates)
 }

@@ -32,8 +32,8 @@ pub enum Failure {
         "the token has characters that no token has; make one with `milepost token create` and set MILEPOST_TOKEN"
     )]
     Token,
-    /// What is to be trusted has no certificate.
-    #[error("the CA has no certificate in PEM form: {reason}")]
+    /// What is to be trusted is no certificate.
+    #[error("the CA cannot be used: {reason}; MILEPOST_CA names a file with its certificate in PEM form")]
     Ca {
         /// What is wrong with it.
         reason: String,
