@@ -43,6 +43,8 @@ pub(crate) struct Fields {
     pub(crate) json: Option<Value>,
     /// A body that is neither form nor JSON.
     pub(crate) text: Option<Vec<u8>>,
+    /// A form of several lines as it came: it may be several forms.
+    pub(crate) forms: Option<String>,
 }
 
 impl FromRequest for Fields {
@@ -128,7 +130,11 @@ impl Fields {
             }
         }
         match std::str::from_utf8(body) {
-            Ok(form) if looks_like_form(form) => self.merge_form(form.trim_end()),
+            Ok(form) if looks_like_form(form) => {
+                let form = form.trim_end();
+                self.merge_form(form);
+                self.forms = form.contains('\n').then(|| form.to_owned());
+            }
             _ => self.text = Some(body.to_vec()),
         }
         Ok(())
@@ -188,7 +194,7 @@ impl Fields {
 }
 
 /// A form begins with a name that is known here, then `=`.
-fn looks_like_form(body: &str) -> bool {
+pub(super) fn looks_like_form(body: &str) -> bool {
     body.trim_start()
         .split(['&', '\n', ' '])
         .next()
