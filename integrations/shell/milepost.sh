@@ -50,7 +50,7 @@ _milepost_limits() {
     _mp_total=10               # seconds that a call may take
     _mp_backoff=30             # seconds after a failure in which reports go straight to the spool
     _mp_message_max=4096       # bytes of a message: what the service takes
-    _mp_log_max=65536          # bytes of a log, its end: what the service keeps
+    _mp_log_max=65535          # bytes of a log, its end: what the service keeps, and a line end
     _mp_query_max=6000         # bytes of a report that travels in a URL; proxies stop at 8 KiB
     _mp_batch_max=900000       # bytes of a request; the service stops at 1 MiB
     _mp_spool_max=2097152      # bytes of the spool
