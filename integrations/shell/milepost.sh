@@ -507,7 +507,10 @@ _milepost_choose() {
 
 # A bash that was built without it looks for a file of that name.
 _milepost_bash_connects() {
-    case $(bash -c 'exec 3<>/dev/tcp/0/x' 2>&1) in *'No such file'*) return 1 ;; esac
+    case $(bash -c 'exec 3<>/dev/tcp/0/x' 2>&1) in
+        *'No such file'*) return 1 ;;
+        *) return 0 ;;
+    esac
 }
 
 # _milepost_send step|batch: sends _mp_chunk, or _mp_body where there is no file, and sets _mp_code to the status of
@@ -817,7 +820,9 @@ _milepost_follow() {
     _mp_sent=0
     _mp_seen=0
     _mp_piece=$_mp_spool.tail.$_mp_pid
-    while [ "$_mp_now" -lt "$_mp_end" ] && [ "$_mp_sent" -lt "$_mp_tail_max" ]; do
+    # Who removes this file ends it.
+    : >"$_mp_piece"
+    while [ -e "$_mp_piece" ] && [ "$_mp_now" -lt "$_mp_end" ] && [ "$_mp_sent" -lt "$_mp_tail_max" ]; do
         _milepost_size "$_mp_file"
         # It was begun anew.
         [ "$_mp_size" -ge "$_mp_seen" ] || _mp_seen=0
