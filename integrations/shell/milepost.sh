@@ -63,7 +63,6 @@ _milepost_limits() {
 
 # Makes this subshell one whose ways are known, whatever its caller had set.
 _milepost_settle() {
-    { set +x; } 2>/dev/null
     set +e +u +f +v +a +C
     if [ -n "${ZSH_VERSION-}" ]; then emulate sh; fi
     case ${BASH_VERSION-} in ?*) trap - ERR DEBUG RETURN ;; esac
@@ -82,6 +81,8 @@ _milepost_settle() {
 
 # Runs a verb. Nobody reads standard output, so nothing can get there.
 _milepost_quietly() (
+    # Not in a function of its own: mksh would forget it with the end of that.
+    { set +x; } 2>/dev/null
     _milepost_settle
     if [ -n "${MILEPOST_DEBUG-}" ]; then exec </dev/null >/dev/null; else exec </dev/null >/dev/null 2>&1; fi
     _milepost_is_configured || exit 0
@@ -604,7 +605,9 @@ _milepost_query() {
         _mp_log=$(_milepost_put "${_mp_query#*"&logs="}" | tail -c $((_mp_query_max - ${#_mp_rest})) | sed 's/^[^%]*//')
         _mp_query="$_mp_rest&logs=$_mp_log"
     else
-        _mp_query=$(_milepost_put "$_mp_rest" | head -c "$_mp_query_max" | sed 's/%.\{0,1\}$//')
+        # The beginning, to the last character that is whole.
+        _mp_query=$(_milepost_put "$_mp_rest" | head -c "$_mp_query_max" |
+            sed 's/%.\{0,1\}$//;s/%[c-f].\(%[89ab].\)\{0,3\}$//')
     fi
 }
 
@@ -755,17 +758,20 @@ _milepost_tee() {
     if _milepost_has tee; then
         tee "$_mp_pipes/log"
     else
-        while IFS= read -r _mp_line || [ -n "$_mp_line" ]; do
+        while IFS= read -r _mp_line; do
             _milepost_put "$_mp_line
 "
             _milepost_put "$_mp_line
 " >&8
         done
+        _milepost_put "$_mp_line"
+        _milepost_put "$_mp_line" >&8
     fi
 }
 
 # Prints the directory with the pipes of a run, or nothing where there can be none.
 _milepost_pipes() {
+    { set +x; } 2>/dev/null
     _milepost_settle
     exec 2>/dev/null </dev/null
     _milepost_is_configured && _milepost_find_spool && _milepost_has tail || return 0

@@ -14,9 +14,9 @@ use crate::{
 /// What a shell, a URL, a form and a sed have to be careful about, on two lines.
 const HOSTILE: &str = "a 'b' \"c\" $(touch pwned) `touch pwned` \\ \\n %41 %zz + & = # ; | < > * ? [x] {y} ~ ! ^ @ 2×480 für\n\
     second\tline $HOME ${IFS} \u{1b}[31m \u{1f680} -n --help $((1/0))";
-/// The same as it is kept: one line without control characters.
+/// The same as it is kept: one line without control characters or colours.
 const KEPT: &str = "a 'b' \"c\" $(touch pwned) `touch pwned` \\ \\n %41 %zz + & = # ; | < > * ? [x] {y} ~ ! ^ @ 2×480 für \
-    second line $HOME ${IFS}  [31m \u{1f680} -n --help $((1/0))";
+    second line $HOME ${IFS}  \u{1f680} -n --help $((1/0))";
 
 const STORY: &str = r#"
 set -eu
@@ -92,7 +92,7 @@ fn everything_arrives_from_every_shell_by(sender: Sender) {
         assert_eq!(message(3), KEPT, "{name}");
         assert_eq!(message(4), "gr??e ?? ??? ?? € ???", "{name}");
         let (whole, most) = (message(5).chars().all(|c| c == 'ü'), message(5).len());
-        assert!(whole && (2000..=4096).contains(&most), "{name}: {most} bytes of whole characters");
+        assert!(whole && (1800..=4096).contains(&most), "{name}: {most} bytes of whole characters");
         assert_eq!(message(7), "no space left", "{name}");
 
         assert_eq!(log_of(&server, &build, &reports[6]), short, "{name}");

@@ -1,6 +1,6 @@
 //! What could not be sent is kept, and arrives in order, once.
 
-use std::{fs, sync::atomic::Ordering, thread};
+use std::{fs, process::Command, sync::atomic::Ordering, thread};
 
 use milepost_testkit::Server;
 
@@ -121,16 +121,13 @@ fn many_at_once_lose_nothing_and_count_on() {
         let build = open(&server, &format!("web{at}.example.com"));
         let machine = Machine::new(shell, Sender::Curl, &server.url, &build.token);
         let script = "for n in 1 2 3; do milepost step packages -m \"$0 $n\"; done";
+        let commands: Vec<Command> = (0..6).map(|_| machine.command(script)).collect();
         thread::scope(|scope| {
-            for at in 0..6 {
-                let mut command = machine.command(script);
+            for mut command in commands {
                 scope.spawn(move || {
                     let outcome = ended(&mut command);
-                    assert_eq!(
-                        (outcome.status, outcome.out.as_str(), outcome.err.as_str()),
-                        (0, "", ""),
-                        "{at}"
-                    );
+                    let said = (outcome.status, outcome.out.as_str(), outcome.err.as_str());
+                    assert_eq!(said, (0, "", ""));
                 });
             }
         });
