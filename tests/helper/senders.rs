@@ -134,7 +134,7 @@ impl Sender {
             Self::Python => link(Path::new(&python()), "python3"),
             Self::Perl => link(&find("perl", "perl"), "perl"),
             Self::Bash => link(&find("bash", "bash"), "bash"),
-            Self::Netcat => link(&find("nc.openbsd", "netcat-openbsd"), "nc"),
+            Self::Netcat => link(&find("nc", "netcat-openbsd"), "nc"),
             Self::BusyboxNetcat => link(&busybox, "nc"),
             Self::BusyboxWget => link(&busybox, "wget"),
             Self::SmallWget => {
