@@ -55,6 +55,11 @@ fn a_log_arrives_in_pieces_under_the_step_that_was_reported_last() {
                 // Written anew, as by a rotation.
                 fs::write(&log, "third\n").unwrap();
                 pieces_until(server, &build, "third");
+                // Too much for one look: the end of it goes.
+                let much = "x".repeat(99) + "\n";
+                fs::write(&log, much.repeat(5000) + "fourth\n").unwrap();
+                let size = pieces_until(server, &build, "fourth").len();
+                assert!((60_000..70_000).contains(&size), "{shell:?}: {size} bytes");
 
                 let steps = steps(server, &build);
                 assert!(steps.iter().all(|step| step == "packages/init"), "{shell:?}: {steps:?}");

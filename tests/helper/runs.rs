@@ -55,7 +55,7 @@ fn of_a_long_output_the_end_is_reported_and_all_of_it_is_shown() {
         let build = open(&server, &format!("web{at}.example.com"));
         let machine = Machine::new(DASH, sender, &server.url, &build.token);
         let outcome = machine.run("milepost run packages -- seq 1 20000");
-        let all: String = (1..=20_000).map(|n| format!("{n}\n")).collect();
+        let all: String = (1..=20_000).map(|n: u32| n.to_string() + "\n").collect();
         assert!(outcome.status == 0 && outcome.out == all, "{sender:?}");
         let log = log_of(&server, &build, &reports(&server, &build)[1]);
         assert!(log.ends_with("19999\n20000\n"), "{sender:?}");
@@ -83,13 +83,17 @@ fn what_a_command_leaves_running_is_neither_waited_for_nor_cut_off() {
         let machine = Machine::new(shell, Sender::Curl, &server.url, &build.token);
         // It writes when the run is long over, and says whether it could.
         let outcome = machine.run(
-            "work() { ( { while [ ! -e over ]; do sleep 0.1; done; echo late && echo written >verdict; } & ); echo early; }
-            milepost run post -- work >shown; : >over; while [ ! -e verdict ]; do sleep 0.1; done",
+            "serve() { while [ ! -e over ]; do sleep 0.1; done; echo late && echo written >verdict; }
+            work() { ( serve & ); echo early; }
+            milepost run post -- work >shown
+            : >over
+            n=0; while [ ! -e verdict ] && [ $n -lt 100 ]; do sleep 0.1; n=$((n + 1)); done",
         );
         let name = machine.name();
         assert_eq!((outcome.status, outcome.err.as_str()), (0, ""), "{name}");
         assert!(outcome.took < Duration::from_secs(15), "{name}: {:?}", outcome.took);
         assert!(fs::read_to_string(machine.file("shown")).unwrap().starts_with("early\n"), "{name}");
+        assert_eq!(fs::read_to_string(machine.file("verdict")).unwrap_or_default(), "written\n", "{name}");
         assert_eq!(steps(&server, &build), ["post/init", "post/done"], "{name}");
     }
 }

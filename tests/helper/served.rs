@@ -25,7 +25,8 @@ fn a_downloaded_helper_needs_nothing_else_to_report() {
         let mut run = shell.command();
         run.args(["milepost.sh", "step", "pre", "init"]);
         for mut command in [sourced, run] {
-            let outcome = ended(command.current_dir(place.path()).env("TMPDIR", place.path()));
+            let outcome =
+                ended(command.current_dir(place.path()).env("MILEPOST_SPOOL", place.path().join("spool")));
             assert_eq!(
                 (outcome.status, outcome.out.as_str(), outcome.err.as_str()),
                 (0, "", ""),
@@ -81,6 +82,7 @@ fn a_host_name_with_shell_in_it_is_only_a_word() {
     for shell in SHELLS {
         let mut command = shell.command();
         command.args(["-c", ". ./milepost.sh; milepost step get_ks"]).current_dir(place.path());
+        command.env("MILEPOST_SPOOL", place.path().join("spool"));
         let outcome = ended(&mut command);
         assert_eq!((outcome.status, outcome.out.as_str(), outcome.err.as_str()), (0, "", ""), "{shell:?}");
     }

@@ -100,7 +100,8 @@ fn lines(text: &[u8]) -> Option<Vec<Value>> {
 fn form(line: &[u8]) -> Value {
     let form = std::str::from_utf8(line).ok().filter(|line| fields::looks_like_form(line));
     let pairs = form.and_then(|form| serde_urlencoded::from_str::<Vec<(String, String)>>(form).ok());
-    pairs.map_or(Value::Null, |pairs| {
+    let named = pairs.filter(|pairs| pairs.iter().any(|(name, _)| name == "label"));
+    named.map_or(Value::Null, |pairs| {
         pairs.into_iter().map(|(name, value)| (name, Value::String(value))).collect()
     })
 }
@@ -122,7 +123,7 @@ pub(crate) async fn report_batch(
         .iter()
         .map(|report| match report {
             Value::Object(object) => Fields::of_object(object).report(now),
-            _ => Err(Problem::new(Code::Invalid, "a report is a JSON object")),
+            _ => Err(Problem::new(Code::Invalid, "a report is a JSON object, or a form with a label")),
         })
         .collect();
     let valid: Vec<Report> = parsed.iter().filter_map(|report| report.as_ref().ok().cloned()).collect();

@@ -43,7 +43,7 @@ pub(crate) struct Fields {
     pub(crate) json: Option<Value>,
     /// A body that is neither form nor JSON.
     pub(crate) text: Option<Vec<u8>>,
-    /// A form of several lines as it came: it may be several forms.
+    /// A form as it came: each of its lines may be one.
     pub(crate) forms: Option<String>,
 }
 
@@ -131,9 +131,8 @@ impl Fields {
         }
         match std::str::from_utf8(body) {
             Ok(form) if looks_like_form(form) => {
-                let form = form.trim_end();
-                self.merge_form(form);
-                self.forms = form.contains('\n').then(|| form.to_owned());
+                self.merge_form(form.trim_end());
+                self.forms = Some(form.to_owned());
             }
             _ => self.text = Some(body.to_vec()),
         }
