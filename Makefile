@@ -91,7 +91,7 @@ packaging: ## Check the shell scripts, the container files and the licences of t
 
 .PHONY: openapi
 openapi: ## Write openapi/milepost.json anew from the code
-	$(CARGO) run $(LOCKED) --quiet -p milepost-cli -- openapi > openapi/milepost.json.tmp || { rm -f openapi/milepost.json.tmp; exit 1; }
+	$(CARGO) run $(LOCKED) --quiet -p milepost-api --example openapi > openapi/milepost.json.tmp || { rm -f openapi/milepost.json.tmp; exit 1; }
 	test -s openapi/milepost.json.tmp || { rm -f openapi/milepost.json.tmp; exit 1; }
 	mv openapi/milepost.json.tmp openapi/milepost.json
 

@@ -125,6 +125,11 @@ look_for_tests() {
     need busybox busybox has busybox
     need dash dash has dash
     need bash bash has bash
+    need ksh ksh has ksh93
+    need mksh mksh has mksh
+    need zsh zsh has zsh
+    need netcat-openbsd netcat has nc
+    need perl perl has perl
     need shellcheck ShellCheck has shellcheck
     need openssl openssl has openssl
     need default-jre-headless java-headless has_java

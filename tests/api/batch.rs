@@ -31,7 +31,13 @@ fn a_batch_is_an_object_a_list_or_lines() {
     let list = Value::from(three()).to_string();
     let lines: Vec<String> = three().iter().map(Value::to_string).collect();
     let (unix, dos) = (lines.join("\n") + "\n", lines.join("\r\n") + "\r\n\r\n");
-    for (at, body) in [object, list, unix, dos].iter().enumerate() {
+    let forms = [
+        "label=get_ks&status=done&id=1",
+        "label=packages&status=init&id=2&message=412+packages",
+        "status=done&id=3&label=packages",
+    ];
+    let (unix_forms, dos_forms) = (forms.join("\n") + "\n", forms.join("\r\n") + "\r\n");
+    for (at, body) in [object, list, unix, dos, unix_forms, dos_forms].iter().enumerate() {
         let host = format!("web{at}.example.com");
         let build = open(&server, &host);
         let answer = post(&server, &build, body).expect(200).json();
@@ -52,9 +58,10 @@ fn a_batch_is_an_object_a_list_or_lines() {
 fn a_single_line_is_a_batch_of_one() {
     let server = Server::start();
     let build = open(&server, "web1.example.com");
-    let answer = post(&server, &build, "{\"label\": \"get_ks\"}\n").expect(200).json();
-    assert_eq!(answer["recorded"], 1);
-    assert_eq!(labels(&server, &build), ["get_ks"]);
+    for line in ["{\"label\": \"get_ks\"}\n", "label=pre&message=a%0Ab+c"] {
+        assert_eq!(post(&server, &build, line).expect(200).json()["recorded"], 1);
+    }
+    assert_eq!(labels(&server, &build), ["get_ks", "pre"]);
 }
 
 #[test]

@@ -9,10 +9,16 @@ work=${CARGO_TARGET_DIR:-target}
 venv=$work/venv-packaging
 
 flask=tests/bench/references/flask/install.sh
-shellcheck scripts/deps.sh .ci/run "$here/check.sh" "$here/deps-test.sh" "$flask"
+helper=integrations/shell/milepost.sh
+shellcheck scripts/deps.sh .ci/run "$here/check.sh" "$here/deps-test.sh" "$flask" "$helper"
 for shell in sh dash bash 'busybox sh'; do
     $shell -n scripts/deps.sh
     $shell -n "$flask"
+    $shell -n "$helper"
+done
+# ksh93 also has advice, which would not be understood elsewhere.
+for shell in ksh93 mksh zsh 'zsh --emulate sh'; do
+    $shell -n "$helper" 2>/dev/null || $shell -n "$helper"
 done
 echo "ok   shell scripts"
 

@@ -9,7 +9,6 @@ use diesel::prelude::*;
 use milepost_domain::{
     Build, BuildId, Host, HostId, Id, Plan, StepRun, Time, build::MarkedEvent, host::HostRef,
 };
-use sha2::Digest as _;
 use uuid::Uuid;
 
 mod opening;

@@ -75,8 +75,10 @@ pub(crate) enum Expiry {
 #[derive(Debug, Clone)]
 pub(crate) struct Reporter {
     pub(crate) build: BuildId,
-    /// What opens the build if nobody did.
+    /// What opens the build if nobody did, where that is known.
     pub(crate) announced: Option<Arc<Announcement>>,
+    /// The token that was sent, if it was one.
+    pub(crate) token: Option<String>,
 }
 
 /// Of which build the sender of a request may report: by the token that was sent, however it was;
@@ -120,8 +122,8 @@ async fn by_token(
     token: &str,
 ) -> Result<(Reporter, Time), Problem> {
     if let Some(pass) = app.keys.pass(token)? {
-        let announced = Some(Arc::clone(&pass.announced));
-        return Ok((Reporter { build: pass.build, announced }, pass.announced.expires_at));
+        let (announced, token) = (Some(Arc::clone(&pass.announced)), Some(token.to_owned()));
+        return Ok((Reporter { build: pass.build, announced, token }, pass.announced.expires_at));
     }
     let unknown = || Problem::new(Code::Unauthenticated, "this token opens no build");
     let hash = BuildToken::from_str(token).map_err(|_| unknown())?.hash();
@@ -133,7 +135,7 @@ async fn by_token(
         let store = app.store.clone();
         db::bounded(move || store.credential(hash)).await?.ok_or_else(unknown)?
     };
-    Ok((Reporter { build, announced: None }, expires_at))
+    Ok((Reporter { build, announced: None, token: Some(token.to_owned()) }, expires_at))
 }
 
 /// By MAC or address, as Foreman does it where it runs without tokens: any MAC that was sent counts,
@@ -165,7 +167,13 @@ async fn by_place(
         match seen {
             Ok(seen) => {
                 let build = seen.build(crate::clock::now());
-                return Ok((Reporter { build: build.id, announced: None }, build.expires_at));
+                let announced = Announcement {
+                    host: seen.host().facts.clone(),
+                    workflow: build.workflow.clone(),
+                    expires_at: build.expires_at,
+                };
+                let announced = Some(Arc::new(announced));
+                return Ok((Reporter { build: build.id, announced, token: None }, build.expires_at));
             }
             Err(Error::NotFound { .. }) => {}
             Err(error) => return Err(error.into()),

@@ -9,7 +9,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{answer, fields::Fields, record, step::StepReport};
+use super::{
+    answer,
+    fields::{self, Fields},
+    record,
+    step::StepReport,
+};
 use crate::{
     App,
     auth::{self, Expiry},
@@ -58,9 +63,10 @@ pub(crate) struct BatchAnswer {
     pub results: Vec<BatchResult>,
 }
 
-/// The reports of a body: `{"reports": [...]}`, a bare list, or one object a line.
+/// The reports of a body: `{"reports": [...]}`, a bare list, or one object or form a line.
 fn reports(fields: &Fields) -> Result<Vec<Value>, Problem> {
-    let list = match (&fields.json, &fields.text) {
+    let text = fields.forms.as_ref().map(String::as_bytes).or(fields.text.as_deref());
+    let list = match (&fields.json, text) {
         (Some(Value::Array(list)), _) => Some(list.clone()),
         (Some(Value::Object(object)), _) => match object.get("reports") {
             Some(Value::Array(list)) => Some(list.clone()),
@@ -72,7 +78,7 @@ fn reports(fields: &Fields) -> Result<Vec<Value>, Problem> {
         _ => None,
     };
     let list = list.ok_or_else(|| {
-        let detail = "send {\"reports\": [...]}, a JSON list, or one JSON object a line";
+        let detail = "send {\"reports\": [...]}, a JSON list, or one JSON object or form a line";
         Problem::new(Code::MalformedRequest, detail)
     })?;
     if list.len() > BATCH_MAX {
@@ -82,16 +88,27 @@ fn reports(fields: &Fields) -> Result<Vec<Value>, Problem> {
     Ok(list)
 }
 
-/// One JSON value a line; a line that is none, cut off by a crash for example, is refused alone.
+/// One JSON value or form a line; a line that is neither, cut off by a crash for example, is refused alone.
 fn lines(text: &[u8]) -> Option<Vec<Value>> {
     let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.iter().all(u8::is_ascii_whitespace));
-    let values: Vec<Value> = lines.map(|line| serde_json::from_slice(line).unwrap_or_default()).collect();
+    let values: Vec<Value> =
+        lines.map(|line| serde_json::from_slice(line).unwrap_or_else(|_| form(line))).collect();
     values.iter().any(Value::is_object).then_some(values)
+}
+
+/// A form as the object that says the same: a shell can percent-encode, and not write JSON.
+fn form(line: &[u8]) -> Value {
+    let form = std::str::from_utf8(line).ok().filter(|line| fields::looks_like_form(line));
+    let pairs = form.and_then(|form| serde_urlencoded::from_str::<Vec<(String, String)>>(form).ok());
+    let named = pairs.filter(|pairs| pairs.iter().any(|(name, _)| name == "label"));
+    named.map_or(Value::Null, |pairs| {
+        pairs.into_iter().map(|(name, value)| (name, Value::String(value))).collect()
+    })
 }
 
 /// Report many steps of one build.
 ///
-/// As `{"reports": [...]}`, a bare JSON list, or one JSON object a line.
+/// As `{"reports": [...]}`, a bare JSON list, or one JSON object or form a line.
 #[utoipa::path(tag = "Installers", operation_id = "report_batch", request_body = BatchInput, security(("build" = [])),
     responses((status = 200, body = BatchAnswer, description = "What was recorded is on disk")))]
 #[post("/batch")]
@@ -107,7 +124,7 @@ pub(crate) async fn report_batch(
         .iter()
         .map(|report| match report {
             Value::Object(object) => Fields::of_object(object).report(now),
-            _ => Err(Problem::new(Code::Invalid, "a report is a JSON object")),
+            _ => Err(Problem::new(Code::Invalid, "a report is a JSON object, or a form with a label")),
         })
         .collect();
     let valid: Vec<Report> = parsed.iter().filter_map(|report| report.as_ref().ok().cloned()).collect();

@@ -44,6 +44,8 @@ pub(crate) struct Fields {
     pub(crate) json: Option<Value>,
     /// A body that is neither form nor JSON.
     pub(crate) text: Option<Vec<u8>>,
+    /// A form as it came: each of its lines may be one.
+    pub(crate) forms: Option<String>,
 }
 
 impl FromRequest for Fields {
@@ -126,7 +128,10 @@ impl Fields {
             }
         }
         match std::str::from_utf8(body) {
-            Ok(form) if looks_like_form(form) => self.merge_form(form.trim_end()),
+            Ok(form) if looks_like_form(form) => {
+                self.merge_form(form.trim_end());
+                self.forms = Some(form.to_owned());
+            }
             _ => self.text = Some(body.to_vec()),
         }
         Ok(())
@@ -186,7 +191,7 @@ impl Fields {
 }
 
 /// A form begins with a name that is known here, then `=`.
-fn looks_like_form(body: &str) -> bool {
+pub(super) fn looks_like_form(body: &str) -> bool {
     body.trim_start()
         .split(['&', '\n', ' '])
         .next()

@@ -7,6 +7,7 @@ mod answer;
 mod batch;
 mod callbacks;
 mod fields;
+mod helper;
 mod progress;
 mod step;
 pub(crate) mod update;
@@ -32,7 +33,9 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .service(callbacks::report_built)
         .service(callbacks::report_built_by_get)
         .service(callbacks::report_failed)
-        .service(callbacks::report_failed_by_get);
+        .service(callbacks::report_failed_by_get)
+        .service(helper::get_helper)
+        .service(helper::get_helper_by_path);
 }
 
 /// Records reports of the build that their sender may report of, within its limits; `mode` overrides

@@ -192,7 +192,12 @@ pub(crate) async fn update_host(
         percentage: update.percentage,
         ..Report::simple(clock::new_id(now), update.label, now)
     };
-    let receipts =
-        super::record(&app, &Reporter { build, announced: None }, vec![report], Some(Mode::Loose)).await?;
+    let receipts = super::record(
+        &app,
+        &Reporter { build, announced: None, token: None },
+        vec![report],
+        Some(Mode::Loose),
+    )
+    .await?;
     answer::of_receipt(&request, StatusCode::OK, receipts)
 }
