@@ -61,7 +61,10 @@ send() ( # STATUS PERCENTAGE MESSAGE [LOG]; 0: taken, 1: not taken, 2: refused, 
   "$@" "$(cat "$work/url")" &
   pid=$!
   (sleep 10; kill "$pid") &
-  wait "$pid" || exit 1
+  watch=$! got=0
+  wait "$pid" || got=1
+  kill "$watch"
+  exit "$got"
 )
 
 # Until it is taken or refused, or the patience has come to an end: at first boot names do not resolve at once.
