@@ -5,7 +5,7 @@ use std::fs;
 use milepost_testkit::Server;
 use serde_json::json;
 
-use crate::machine::{Machine, SHELLS, Sender, heard, last_log, open, state};
+use crate::machine::{ASH, BASH, DASH, Machine, SHELLS, Sender, heard, last_log, open, state};
 
 #[test]
 fn a_post_section_that_breaks_off_is_reported_with_its_log() {
@@ -23,22 +23,19 @@ fn a_post_section_that_breaks_off_is_reported_with_its_log() {
 #[test]
 fn a_finish_script_that_fails_is_reported_and_keeps_its_exit_status() {
     let server = Server::start();
-    for (document, workflow) in [
-        ("finish.sh", "preseed"),
-        ("autoyast.xml", "autoyast"),
-        ("agama.jsonnet", "agama"),
-        ("cloud-config.yaml", "image"),
-        ("freebsd-finish.sh", "freebsd"),
+    for (document, workflow, shell) in [
+        ("finish.sh", "preseed", DASH),
+        ("autoyast.xml", "autoyast", BASH),
+        ("agama.jsonnet", "agama", BASH),
+        ("cloud-config.yaml", "image", DASH),
+        ("freebsd-finish.sh", "freebsd", ASH),
     ] {
-        for shell in SHELLS {
-            let build = open(&server, &format!("{workflow}-{}.example.com", shell.join("-")), workflow);
-            let more = json!({"breaks": "yes"});
-            let machine = Machine::new(Sender::Wget, shell, &server.url, &build.token, &more);
-            let scripts = machine.scripts(document);
-            let script = scripts.iter().rev().find(|script| script.hook != "init-scripts").unwrap();
-            assert_eq!(machine.run(&script.path).status.code(), Some(7), "{document}, {shell:?}");
-            assert_eq!(heard(&server, &build).last().unwrap(), "post failed", "{document}, {shell:?}");
-        }
+        let build = open(&server, &format!("{workflow}.example.com"), workflow);
+        let machine = Machine::new(Sender::Wget, shell, &server.url, &build.token, &json!({"breaks": "yes"}));
+        let scripts = machine.scripts(document);
+        let script = scripts.iter().rev().find(|script| script.hook != "init-scripts").unwrap();
+        assert_eq!(machine.run(&script.path).status.code(), Some(7), "{document}");
+        assert_eq!(heard(&server, &build).last().unwrap(), "post failed", "{document}");
     }
 }
 
@@ -57,7 +54,7 @@ fn a_failure_of_the_installer_itself_is_reported_with_its_log() {
         ),
     ] {
         let build = open(&server, &format!("{}.example.com", log.replace('/', "-")), workflow);
-        let machine = Machine::new(sender, &["dash"], &server.url, &build.token, &json!({}));
+        let machine = Machine::new(sender, DASH, &server.url, &build.token, &json!({}));
         let words = "the disk is full: 100 % of \"sda\" & 'sdb'\n";
         let long = format!("{}{words}", "a line before it\n".repeat(10_000));
         fs::write(machine.root().join(log), long).unwrap();

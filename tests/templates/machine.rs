@@ -28,7 +28,24 @@ pub(crate) enum Sender {
 }
 
 pub(crate) const SENDERS: [Sender; 3] = [Sender::Curl, Sender::Wget, Sender::Busybox];
-pub(crate) const SHELLS: [&[&str]; 3] = [&["dash"], &["bash"], &["busybox", "sh"]];
+
+/// The words that start a shell.
+pub(crate) type Shell = &'static [&'static str];
+
+pub(crate) const DASH: Shell = &["dash"];
+pub(crate) const BASH: Shell = &["bash"];
+pub(crate) const ASH: Shell = &["busybox", "sh"];
+pub(crate) const SHELLS: [Shell; 3] = [DASH, BASH, ASH];
+
+/// Each sender in each shell.
+pub(crate) fn combinations() -> Vec<(Sender, Shell)> {
+    SENDERS.into_iter().flat_map(|sender| SHELLS.map(|shell| (sender, shell))).collect()
+}
+
+/// Each sender and each shell once.
+pub(crate) fn pairs() -> Vec<(Sender, Shell)> {
+    SENDERS.into_iter().zip(SHELLS).collect()
+}
 
 /// Programs that every system has which one installs.
 const TOOLS: &str = "awk cat chmod date grep head ln ls mkdir mv rm sed sh sleep tail tee touch tr";
@@ -88,25 +105,25 @@ impl Script {
 /// A machine with everything that Foreman renders for it.
 pub(crate) struct Machine {
     pub(crate) sender: Sender,
-    pub(crate) shell: &'static [&'static str],
+    pub(crate) shell: Shell,
     work: TempDir,
 }
 
 impl Machine {
-    pub(crate) fn new(
-        sender: Sender,
-        shell: &'static [&'static str],
-        url: &str,
-        token: &str,
-        more: &Value,
-    ) -> Self {
-        let work = tempfile::tempdir().unwrap();
-        let machine = Self { sender, shell, work };
-        for place in
-            ["tmp", "run", "root", "usr/lib/systemd/system", "var/log/installer", "mnt/sysimage/root"]
-        {
+    /// A machine for which nothing was rendered.
+    pub(crate) fn bare(sender: Sender, shell: Shell) -> Self {
+        let machine = Self { sender, shell, work: tempfile::tempdir().unwrap() };
+        let places =
+            ["tmp", "run", "root", "usr/lib/systemd/system", "var/log/installer", "mnt/sysimage/root"];
+        for place in places {
             fs::create_dir_all(machine.root().join(place)).unwrap();
         }
+        machine
+    }
+
+    /// A machine that reports there with that credential; `more` are host parameters besides.
+    pub(crate) fn new(sender: Sender, shell: Shell, url: &str, token: &str, more: &Value) -> Self {
+        let machine = Self::bare(sender, shell);
         let mut parameters = json!({"milepost_url": url});
         for (name, value) in more.as_object().unwrap() {
             parameters[name] = value.clone();
@@ -168,7 +185,7 @@ impl Machine {
     /// Runs a file with the shell of this machine. Should anything in it have no limit, the test fails and does not hang.
     pub(crate) fn run(&self, file: &Path) -> Output {
         let shell = find(self.shell[0]);
-        let mut command = Command::new("timeout");
+        let mut command = Command::new(find("timeout"));
         command.arg("120").arg(shell).args(&self.shell[1..]).arg(file).current_dir(&self.work);
         command.env_clear().env("PATH", tools(self.sender));
         // The first boot's own places and patience; nothing else reads them.

@@ -23,7 +23,7 @@ PLACES = re.compile(r"(?<![\w/.$}:])/(tmp|run|root|mnt|usr/lib|var/log)(?=[/ ;\n
 
 def kickstart(text):
     """Sections, before the packages and after them; what runs on an error comes last."""
-    found = re.findall(r"^%(pre|pre-install|post|onerror|traceback)\b([^\n]*)\n(.*?)^%end", text, re.MULTILINE | re.DOTALL)
+    found = re.findall(r"^%(pre-install|pre|post|onerror|traceback)\b([^\n]*)\n(.*?)^%end", text, re.MULTILINE | re.DOTALL)
     order = ["pre", "pre-install", "post", "onerror", "traceback"]
     for kind, options, body in sorted(found, key=lambda section: order.index(section[0])):
         yield kind + ("-nochroot" if "--nochroot" in options else ""), body
