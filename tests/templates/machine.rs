@@ -153,7 +153,10 @@ impl Machine {
             .map(|entry| entry.unwrap().path())
             .collect();
         paths.sort();
-        let hook = |path: &Path| path.file_stem().unwrap().to_str().unwrap()[3..].to_owned();
+        let hook = |path: &Path| {
+            let (_, hook) = path.file_stem().unwrap().to_str().unwrap().split_once('-').unwrap();
+            hook.to_owned()
+        };
         paths.into_iter().map(|path| Script { hook: hook(&path), path }).collect()
     }
 

@@ -1,6 +1,7 @@
 //! What the provisioning templates render, read by the tools of their installers and run for real.
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "what a test calls is a test too, and clippy.toml looks at the functions marked as tests only"
 )]
 
