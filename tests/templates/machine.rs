@@ -48,7 +48,8 @@ pub(crate) fn pairs() -> Vec<(Sender, Shell)> {
 }
 
 /// Programs that every system has which one installs.
-const TOOLS: &str = "awk cat chmod date grep head ln ls mkdir mv rm sed sh sleep tail tee touch tr";
+const TOOLS: &str = "awk basename cat chmod cksum cmp cp cut date dd dirname env expr grep head id ln ls mkdir mkfifo mktemp mv \
+                     od rm rmdir sed sh sleep sort stat tail tee touch tr uname wc";
 
 /// A PATH with the tools of an installer, made once.
 fn tools(sender: Sender) -> &'static Path {
