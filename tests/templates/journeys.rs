@@ -22,7 +22,9 @@ fn installs(workflow: &str, ways: &[(Sender, Shell)], documents: &[&str], expect
         }
         assert_eq!(heard(&server, &build), expected, "{sender:?}, {shell:?}");
         assert_eq!(state(&server, &build), "installed");
-        assert!(!machine.root().join("run/milepost.sh").exists(), "a script with a credential was left");
+        for left in ["milepost.sh", "milepost.spool"] {
+            assert!(!machine.root().join("run").join(left).exists(), "{left} has a credential and was left");
+        }
 
         let boot = machine.root().join("usr/local/sbin/milepost-first-boot");
         assert!(machine.run(&boot).status.success());
