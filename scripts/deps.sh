@@ -126,6 +126,7 @@ look_for_tests() {
     need dash dash has dash
     need bash bash has bash
     need shellcheck ShellCheck has shellcheck
+    need libxml2-utils libxml2 has xmllint
     need default-jre-headless java-headless has_java
     need ruby ruby has ruby
     need ruby-faraday rubygem-faraday has_gem faraday

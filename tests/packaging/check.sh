@@ -9,17 +9,19 @@ work=${CARGO_TARGET_DIR:-target}
 venv=$work/venv-packaging
 
 flask=tests/bench/references/flask/install.sh
-shellcheck scripts/deps.sh .ci/run "$here/check.sh" "$here/deps-test.sh" "$flask"
+first_boot=integrations/first_boot/install.sh
+shellcheck scripts/deps.sh .ci/run "$here/check.sh" "$here/deps-test.sh" "$flask" "$first_boot" tests/templates/run.sh
 for shell in sh dash bash 'busybox sh'; do
     $shell -n scripts/deps.sh
     $shell -n "$flask"
+    $shell -n "$first_boot"
 done
 echo "ok   shell scripts"
 
 sh "$here/deps-test.sh"
 
 make --dry-run help build deps test openapi run bench bench-quick >/dev/null
-for file in .ci/run scripts/deps.sh "$here/check.sh" "$flask"; do
+for file in .ci/run scripts/deps.sh "$here/check.sh" "$flask" "$first_boot" tests/templates/run.sh; do
     [ -x "$file" ] || { echo "$file cannot be executed" >&2; exit 1; }
 done
 echo "ok   Makefile"

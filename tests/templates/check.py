@@ -8,6 +8,7 @@ address or send anything.
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -49,8 +50,10 @@ def check_kickstart(path, host):
 
 
 def check_preseed(path, _host):
-    said = run("debconf-set-selections", "-c", path)
-    assert not said, said
+    # Debian's own; where it is not, the file is at least run (journeys.rs).
+    if shutil.which("debconf-set-selections"):
+        said = run("debconf-set-selections", "-c", path)
+        assert not said, said
     commands = re.findall(r"^d-i preseed/early_command", path.read_text(), re.MULTILINE)
     assert len(commands) <= 1
 

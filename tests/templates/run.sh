@@ -62,6 +62,7 @@ case ${1:-} in
         done
         schema=$(schema)
         "$venv/bin/python" -B "$here/check.py" "$rendered/documents" "$rendered/scripts" ${schema:+"$schema"}
+        ruby "$here/safe_mode_test.rb"
         ruby "$here/first_boot.rb" "$root"
         ;;
     scripts)
