@@ -9,7 +9,7 @@ use std::{
 use milepost_testkit::Server;
 use serde_json::json;
 
-use crate::machine::{Machine, Script, Sender, pairs};
+use crate::machine::{Machine, STRICT, Script, Sender, pairs};
 
 const DOCUMENTS: [&str; 9] = [
     "kickstart.ks",
@@ -39,7 +39,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 #[test]
 fn a_service_that_is_not_there_fails_no_script() {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    for (sender, shell) in pairs() {
+    for (sender, shell) in pairs().into_iter().chain([(Sender::Curl, STRICT), (Sender::Wget, STRICT)]) {
         let machine = Machine::new(sender, shell, &format!("http://{address}"), "mpb_0123456789", &json!({}));
         for script in scripts(&machine) {
             machine.runs(&script);

@@ -35,6 +35,8 @@ pub(crate) type Shell = &'static [&'static str];
 pub(crate) const DASH: Shell = &["dash"];
 pub(crate) const BASH: Shell = &["bash"];
 pub(crate) const ASH: Shell = &["busybox", "sh"];
+/// A script of the site may have asked for this before ours comes.
+pub(crate) const STRICT: Shell = &["bash", "-eu", "-o", "pipefail"];
 pub(crate) const SHELLS: [Shell; 3] = [DASH, BASH, ASH];
 
 /// Each sender in each shell.
