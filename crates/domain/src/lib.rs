@@ -8,15 +8,18 @@ pub mod attempt;
 pub mod build;
 pub mod host;
 pub mod id;
+mod legs;
 pub mod log;
 pub mod percent;
 pub mod plan;
 pub mod progress;
+mod quantile;
 pub mod registry;
 pub mod report;
 pub mod search;
 pub mod state;
 pub mod text;
+pub mod timing;
 
 pub use build::{Build, StepRun};
 pub use host::{Host, HostFacts};
@@ -28,6 +31,7 @@ pub use progress::Progress;
 pub use report::Report;
 pub use state::{RunState, State, Status, StepState};
 pub use text::{Label, Message, Name};
+pub use timing::{Durations, StepTiming, Timings};
 
 /// A point in time, UTC. The only time type of the crate.
 pub type Time = chrono::DateTime<chrono::Utc>;
