@@ -6,7 +6,7 @@
 
 use chrono::TimeDelta;
 
-use crate::{Build, PlannedStep, RunState, StepRun, Time};
+use crate::{Build, Label, PlannedStep, RunState, StepRun, StepTiming, Time, Timings};
 
 /// A planned step, and its part of the way.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +40,11 @@ impl<'a> Way<'a> {
         for step in plan.steps() {
             let run = course.runs_now().find(|run| run.label == step.label);
             way.ahead.push(step);
-            if let Some(end) = run.filter(|run| run.state == RunState::Done).and_then(|run| run.finished_at) {
+            if let Some(end) = run
+                .filter(|run| run.state == RunState::Done)
+                .and_then(|run| run.finished_at)
+                .filter(|end| course.ended_at.is_none_or(|ended| *end <= ended))
+            {
                 let passed = way.ahead.drain(..);
                 way.behind.extend(passed.map(|step| Leg { step, spent: None }));
                 if end >= way.since {
@@ -54,4 +58,50 @@ impl<'a> Way<'a> {
         }
         way
     }
+
+    /// The legs, in seconds, that are those of one step alone and can be compared with what is usual:
+    /// not where a step that is usually reported was not heard of before it.
+    pub(crate) fn clear_legs(
+        &self,
+        usual: &'a Timings,
+    ) -> impl Iterator<Item = (&'a Label, f64, &'a StepTiming)> {
+        let mut unheard = false;
+        self.behind.iter().filter_map(move |leg| {
+            let row = usual.get(&leg.step.label).filter(|row| row.is_usual());
+            let Some(spent) = leg.spent else {
+                unheard |= row.is_some();
+                return None;
+            };
+            let clear = !std::mem::take(&mut unheard);
+            row.filter(|_| clear).map(|row| (&leg.step.label, spent.as_seconds_f64(), row))
+        })
+    }
+
+    /// The step at work: the one that is said to be running, else the next that is usual here. `None`
+    /// where none is to be expected.
+    pub(crate) fn at_work(&self, usual: &Timings) -> Option<Place<'_, 'a>> {
+        let is_usual = |step: &PlannedStep| usual.get(&step.label).is_some_and(StepTiming::is_usual);
+        let Some(run) = self.running else {
+            let (here, ahead) = self.ahead.split_at(self.ahead.iter().position(|step| is_usual(step))? + 1);
+            return Some(Place { here, ahead, since: self.since });
+        };
+        let at = self.ahead.iter().position(|step| step.label == run.label)?;
+        let (before, from) = self.ahead.split_at(at);
+        let (here, ahead) = from.split_at(1);
+        // What came before it was not heard of: then its own start is all that is known.
+        let unheard = before.iter().any(|step| is_usual(step));
+        let since = if unheard { run.started_at.max(self.since) } else { self.since };
+        Some(Place { here, ahead, since })
+    }
+}
+
+/// Where a build stands on its way.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'w, 'a> {
+    /// Those that may come before the step at work is over, and that step as the last.
+    pub(crate) here: &'w [&'a PlannedStep],
+    /// Those after it.
+    pub(crate) ahead: &'w [&'a PlannedStep],
+    /// When it began.
+    pub(crate) since: Time,
 }

@@ -6,10 +6,12 @@
 
 pub mod attempt;
 pub mod build;
+pub mod estimate;
 pub mod host;
 pub mod id;
 mod legs;
 pub mod log;
+pub mod peers;
 pub mod percent;
 pub mod plan;
 pub mod progress;
@@ -22,9 +24,11 @@ pub mod text;
 pub mod timing;
 
 pub use build::{Build, StepRun};
+pub use estimate::Estimate;
 pub use host::{Host, HostFacts};
 pub use id::{BuildId, HostId, Id, ReportId};
 pub use log::Log;
+pub use peers::Peers;
 pub use percent::Percent;
 pub use plan::{Plan, PlannedStep};
 pub use progress::Progress;
