@@ -77,6 +77,12 @@ impl<'a> Way<'a> {
         })
     }
 
+    /// The leg that ended last, if it is clear.
+    pub(crate) fn last_clear_leg(&self, usual: &'a Timings) -> Option<(&'a Label, f64, &'a StepTiming)> {
+        let last = self.behind.iter().rfind(|leg| leg.spent.is_some())?;
+        self.clear_legs(usual).last().filter(|(label, ..)| **label == last.step.label)
+    }
+
     /// The step at work: the one that is said to be running, else the next that is usual here. `None`
     /// where none is to be expected.
     pub(crate) fn at_work(&self, usual: &Timings) -> Option<Place<'_, 'a>> {

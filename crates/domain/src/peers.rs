@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Build, Label, Time, Timings, legs::Way};
+use crate::{Build, Label, Time, Timings, legs::Way, timing::SECONDS_MIN};
 
 /// After so many seconds, what was seen counts half.
 const HALF_LIFE_SECONDS: f64 = 1200.0;
-/// History counts as much as so many peers.
-const HISTORY: f64 = 2.0;
+/// History counts as much as so many peers. Many, because those that are done first are the fast ones.
+const HISTORY: f64 = 8.0;
 /// The largest factor that is believed, as a logarithm: 3.
 const LOG_MAX: f64 = 1.1;
 
@@ -36,18 +36,17 @@ impl Pace {
 }
 
 impl Peers {
-    /// Takes note of the step of `build` that has just ended. What it has to do with the rest is for
-    /// [`crate::Estimate`] to say. `usual` is what `build` is estimated by.
+    /// Takes note of the step of `build` that ended at `now`, if one did. `usual` is what `build` is
+    /// estimated by.
     pub fn note(&mut self, build: &Build, usual: &Timings, now: Time) {
         let way = Way::of(build);
-        let clear = way.clear_legs(usual).last();
-        let Some((label, spent, row)) =
-            clear.filter(|_| way.behind.last().is_some_and(|leg| leg.spent.is_some()))
-        else {
+        if way.since != now {
             return;
-        };
+        }
+        let Some((label, spent, row)) = way.last_clear_leg(usual) else { return };
         let Some(median) = row.median() else { return };
-        let log = ((spent.max(0.5)) / median.as_secs_f64().max(0.5)).ln().clamp(-LOG_MAX, LOG_MAX);
+        let log = (spent.max(SECONDS_MIN) / median.as_secs_f64().max(SECONDS_MIN)).ln();
+        let log = log.clamp(-LOG_MAX, LOG_MAX);
         let pace = self.paces.entry(label.clone()).or_insert(Pace { sum: 0.0, weight: 0.0, at: now });
         let keeps = pace.keeps(now);
         pace.sum = pace.sum * keeps + log;

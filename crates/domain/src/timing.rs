@@ -13,17 +13,28 @@ use crate::{Build, HostFacts, Label, Name, Plan, PlannedStep, State, legs::Way, 
 
 /// From this many builds on, what was learned is used (product rule).
 pub const ENOUGH: usize = 5;
-/// So many builds are remembered. Enough that one in ten is six of them, few enough for a row of a few
-/// hundred bytes; what is older weighs next to nothing, see [`HALF_LIFE`].
+/// So many builds are remembered: enough that one in ten of them is six, few enough for a row of half a
+/// kilobyte.
 pub const WINDOW: usize = 64;
-/// A build counts half as much as one that ended so many builds later: a new mirror or a new version
-/// of the system is half believed after that many. `docs/estimates.md` has what others would come to.
-pub const HALF_LIFE: f64 = 16.0;
+/// A build counts half as much as one that ended so many builds later, so that a new mirror or a new
+/// version of the system is believed before the window has forgotten the old one. Between 8 and 64 it
+/// hardly matters.
+pub const HALF_LIFE: f64 = 32.0;
+
+/// Shorter times are taken for this long, in seconds, where their logarithms are compared.
+pub(crate) const SECONDS_MIN: f64 = 0.5;
 
 /// Hosts that install alike.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
+    /// Those of one host group and one hardware model: the same software on the same machines.
+    Both {
+        /// The host group.
+        hostgroup: Name,
+        /// The hardware model.
+        model: Name,
+    },
     /// Those of one host group: the same software.
     Hostgroup(Name),
     /// Those of one hardware model.
@@ -46,9 +57,11 @@ impl Key {
     /// learned [`ENOUGH`].
     #[must_use]
     pub fn of(workflow: &Label, facts: &HostFacts) -> Vec<Self> {
+        let (hostgroup, model) = (facts.hostgroup.clone(), facts.model.clone());
         let kinds = [
-            facts.hostgroup.clone().map(Kind::Hostgroup),
-            facts.model.clone().map(Kind::Model),
+            hostgroup.clone().zip(model.clone()).map(|(hostgroup, model)| Kind::Both { hostgroup, model }),
+            hostgroup.map(Kind::Hostgroup),
+            model.map(Kind::Model),
             Some(Kind::Any),
         ];
         kinds.into_iter().flatten().map(|kind| Self { workflow: workflow.clone(), kind }).collect()
@@ -58,6 +71,7 @@ impl Key {
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
+            Kind::Both { hostgroup, model } => write!(f, "{} in {hostgroup} on {model}", self.workflow),
             Kind::Hostgroup(group) => write!(f, "{} in {group}", self.workflow),
             Kind::Model(model) => write!(f, "{} on {model}", self.workflow),
             Kind::Any => write!(f, "{}", self.workflow),
@@ -141,8 +155,12 @@ impl StepTiming {
     /// In which share of the recent builds it was seen, 0 to 1.
     #[must_use]
     pub fn share(&self) -> f64 {
-        let all: f64 = (0..self.recent.len()).map(weight_of).sum();
-        if all > 0.0 { self.weighted().total() / all } else { 0.0 }
+        let weights = |seen: &dyn Fn(&Option<u32>) -> bool| -> f64 {
+            let recent = self.recent.iter().rev().enumerate();
+            recent.filter(|(_, spent)| seen(spent)).map(|(age, _)| weight_of(age)).sum()
+        };
+        let all = weights(&|_| true);
+        if all > 0.0 { weights(&Option::is_some) / all } else { 0.0 }
     }
 
     /// Whether most builds have it.

@@ -3,10 +3,7 @@
 //! The rule it protects: strictly forward in time. A build is estimated from what had ended, and what
 //! others had reported, before the moment of the look; only the choice of that moment knows the end.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use milepost_domain::{
     Build, Durations, Estimate, HostFacts, Id, Label, Name, Peers, Plan, Report, State, Time, Timings,
@@ -78,7 +75,9 @@ impl Site {
         if let Some(usual) = first_with_enough(under.keys.iter().filter_map(|key| self.timings.get(key))) {
             self.peers.entry(place).or_default().note(&under.build, usual, report.received_at);
         }
-        if under.build.course.ended_at != Some(report.received_at) || under.build.course.state != State::Completed {
+        if under.build.course.ended_at != Some(report.received_at)
+            || under.build.course.state != State::Completed
+        {
             return;
         }
         let seconds = (report.received_at - under.build.started_at).as_seconds_f64();
@@ -147,9 +146,13 @@ fn events(stories: &[Story], ends: &[Option<Time>]) -> Vec<(Time, usize, Event)>
     for (number, (story, end)) in stories.iter().zip(ends).enumerate() {
         let opened = at(story.opened);
         events.push((opened, number, Event::Open));
-        events.extend(story.reports.iter().enumerate().map(|(nth, report)| {
-            (report.received_at, number, Event::Report(nth))
-        }));
+        events.extend(
+            story
+                .reports
+                .iter()
+                .enumerate()
+                .map(|(nth, report)| (report.received_at, number, Event::Report(nth))),
+        );
         let Some(end) = end else { continue };
         events.extend(POINTS.iter().enumerate().map(|(nth, point)| {
             (at(story.opened + (*end - opened).as_seconds_f64() * point), number, Event::Look(nth))
@@ -170,10 +173,8 @@ pub(crate) fn replay(stories: &[Story]) -> Result<Replayed, String> {
         .map(|(name, plan)| (name, Arc::new(plans::up_to_the_end(&plan))))
         .collect();
     let plan_of = |story: &Story| plans.iter().find(|(name, _)| name.as_str() == story.workflow);
-    let ends: Vec<Option<Time>> =
-        stories.iter().map(|story| end_of(story, plan_of(story)?.1)).collect();
-    let mut site =
-        Site { timings: BTreeMap::new(), peers: BTreeMap::new(), mean: MeanOfLast::default() };
+    let ends: Vec<Option<Time>> = stories.iter().map(|story| end_of(story, plan_of(story)?.1)).collect();
+    let mut site = Site { timings: BTreeMap::new(), peers: BTreeMap::new(), mean: MeanOfLast::default() };
     let mut open_builds: BTreeMap<usize, Under> = BTreeMap::new();
     let mut replayed = Replayed { completed: ends.iter().flatten().count(), ..Replayed::default() };
     for (when, number, event) in events(stories, &ends) {
@@ -182,7 +183,8 @@ pub(crate) fn replay(stories: &[Story]) -> Result<Replayed, String> {
             Event::Open => {
                 let Some((workflow, plan)) = plan_of(story) else { continue };
                 let keys = Key::of(workflow, &story.facts);
-                let weighed = site.usual(&keys).map_or_else(|| Arc::clone(plan), |usual| Arc::new(usual.weigh(plan)));
+                let weighed =
+                    site.usual(&keys).map_or_else(|| Arc::clone(plan), |usual| Arc::new(usual.weigh(plan)));
                 let id = u64::try_from(number).unwrap_or(0);
                 let builds = open(story, weighed, id).zip(open(story, Arc::clone(plan), id));
                 let Some((build, fixed)) = builds else { continue };

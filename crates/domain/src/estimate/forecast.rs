@@ -9,20 +9,18 @@ use crate::{
     legs::Way,
     peers::Peers,
     quantile::Weighted,
-    timing::weight_of,
+    timing::{SECONDS_MIN, weight_of},
 };
 
 /// How many builds' worth of evidence the assumption counts that steps have nothing to do with each
 /// other.
-const PENALTY: f64 = 4.0;
+const PENALTY: f64 = 8.0;
 /// What a build says counts up to this factor, as a logarithm: what is beyond is an accident, and says
 /// nothing of the rest.
-const LOG_MAX: f64 = 0.7;
+const LOG_MAX: f64 = 0.5;
 /// A step of so many seconds counts half as a sign of what is to come: reports come on the second, and
 /// requests take what they take.
-const BRIEF_SECONDS: f64 = 10.0;
-/// No step is shorter, in seconds.
-const SECONDS_MIN: f64 = 0.5;
+const BRIEF_SECONDS: f64 = 20.0;
 
 /// One step that is left.
 #[derive(Debug, Clone)]

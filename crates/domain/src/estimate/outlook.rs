@@ -10,12 +10,13 @@ use crate::{estimate::forecast::Forecast, quantile::Weighted};
 /// A step whose end was not reported goes on in the next one: so likely is that.
 const LOST: f64 = 0.02;
 /// So likely is it that something is in the way that no remembered build met.
-const STRAGGLER: f64 = 0.03;
+const STRAGGLER: f64 = 0.02;
 /// How such times are distributed beyond the usual one: the exponent of a Pareto law. With 1.5, half of
 /// the steps that have taken so long take 59 % longer still.
 const TAIL: f64 = 1.5;
-/// Two builds that are equal to the last step differ so much in it: the logarithm's deviation.
-const BLUR: f64 = 0.06;
+/// What few builds say is uncertain by itself: the deviation of the logarithm of the rest, for a single
+/// build; it falls with the root of their number. Chosen so that the range holds four in five.
+const UNCERTAIN: f64 = 0.4;
 /// The thirds of a normal law of the deviation 1, each with what it weighs.
 const THIRDS: [(f64, f64); 3] = [(-1.09, 1.0 / 3.0), (0.0, 1.0 / 3.0), (1.09, 1.0 / 3.0)];
 
@@ -46,23 +47,24 @@ impl Outlook {
             Some((own, belief)) if seconds > 0.0 => seconds.powf(1.0 - belief) * own.powf(belief),
             _ => seconds,
         };
+        let total: f64 = weights.iter().sum();
+        let uncertain = UNCERTAIN / total.max(1.0).sqrt();
         let (mut rest, mut whole) = (Vec::new(), Vec::new());
         for (age, &weight) in weights.iter().enumerate() {
             let of = |steps: &[Forecast]| steps.iter().filter_map(|step| step.seconds(age)).sum::<f64>();
             let (takes, later) = (own(of(here)), of(ahead));
             let next = ahead.iter().find_map(|step| step.seconds(age)).unwrap_or(0.0);
-            for (away, part) in THIRDS {
-                let takes = takes * (BLUR * away).exp();
-                let weight = weight * part;
-                whole.push((takes, weight));
-                if takes > elapsed {
-                    rest.push((takes - elapsed + later, weight));
-                } else if takes + next > elapsed {
-                    rest.push((takes + later - elapsed, weight * LOST));
-                }
-            }
+            whole.push((takes, weight));
+            let left = takes - elapsed + later;
+            let likely = if takes > elapsed {
+                1.0
+            } else if takes + next > elapsed {
+                LOST
+            } else {
+                0.0
+            };
+            rest.extend(THIRDS.map(|(away, part)| (left * (uncertain * away).exp(), weight * part * likely)));
         }
-        let total: f64 = weights.iter().sum();
         let usual = own(here.iter().map(Forecast::usual).sum()).max(1.0);
         let later: f64 = ahead.iter().map(Forecast::usual).sum();
         let survives = (usual / elapsed.max(usual)).powf(TAIL);
