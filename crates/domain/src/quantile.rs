@@ -22,11 +22,6 @@ impl Weighted {
         Self { sorted, total }
     }
 
-    /// What they weigh together.
-    pub(crate) const fn total(&self) -> f64 {
-        self.total
-    }
-
     /// The number below which this share lies; `None` of nothing.
     pub(crate) fn quantile(&self, share: f64) -> Option<f64> {
         let wanted = share * self.total;
