@@ -12,7 +12,7 @@ use crate::{Build, Label, PlannedStep, RunState, StepRun, StepTiming, Time, Timi
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Leg<'a> {
     pub(crate) step: &'a PlannedStep,
-    /// `None` when its end was not reported, or only after that of a later step.
+    /// `None` when its beginning or end is not known, or its end came after that of a later step.
     pub(crate) spent: Option<TimeDelta>,
 }
 
@@ -33,10 +33,11 @@ impl<'a> Way<'a> {
     /// The way of the current attempt.
     pub(crate) fn of(build: &'a Build) -> Self {
         let (plan, course) = (&*build.plan, &build.course);
-        // When a later attempt began is not known; its first report is the first that is.
+        // When a later attempt began is not known: the time up to its first end is that of no step.
         let first = course.runs_now().map(|run| run.started_at).min();
         let begun = if course.attempt == 1 { build.started_at } else { first.unwrap_or(build.started_at) };
         let mut way = Self { behind: Vec::new(), ahead: Vec::new(), since: begun, running: None };
+        let mut known = course.attempt == 1;
         for step in plan.steps() {
             let run = course.runs_now().find(|run| run.label == step.label);
             way.ahead.push(step);
@@ -48,9 +49,9 @@ impl<'a> Way<'a> {
                 let passed = way.ahead.drain(..);
                 way.behind.extend(passed.map(|step| Leg { step, spent: None }));
                 if end >= way.since {
-                    let leg = way.behind.last_mut();
-                    leg.into_iter().for_each(|leg| leg.spent = Some(end - way.since));
-                    way.since = end;
+                    let spent = known.then_some(end - way.since);
+                    way.behind.iter_mut().last().into_iter().for_each(|leg| leg.spent = spent);
+                    (way.since, known) = (end, true);
                 }
                 way.running = None;
             }
