@@ -49,8 +49,9 @@ impl<'a> Way<'a> {
                 let passed = way.ahead.drain(..);
                 way.behind.extend(passed.map(|step| Leg { step, spent: None }));
                 if end >= way.since {
-                    let spent = known.then_some(end - way.since);
-                    way.behind.iter_mut().last().into_iter().for_each(|leg| leg.spent = spent);
+                    if let Some(leg) = way.behind.last_mut() {
+                        leg.spent = known.then_some(end - way.since);
+                    }
                     (way.since, known) = (end, true);
                 }
                 way.running = None;

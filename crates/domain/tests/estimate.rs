@@ -66,7 +66,9 @@ fn key() -> Key {
 
 fn learned(builds: &[[Option<u32>; 6]]) -> Timings {
     let mut timings = Timings::new(key());
-    builds.iter().for_each(|seconds| timings.learn(&Durations::of(&finished(seconds)).unwrap()));
+    for seconds in builds {
+        timings.learn(&Durations::of(&finished(seconds)).unwrap());
+    }
     timings
 }
 
@@ -81,7 +83,9 @@ fn median(timings: &Timings, step: &str) -> Duration {
 
 fn after(plan: Plan, reports: &[(&str, Option<Status>, i64)]) -> Build {
     let mut build = open(plan);
-    reports.iter().for_each(|(step, status, seconds)| build.apply(&report(step, *status, seconds * 1000)));
+    for (step, status, seconds) in reports {
+        build.apply(&report(step, *status, seconds * 1000));
+    }
     build
 }
 
@@ -161,7 +165,9 @@ proptest! {
         // What a step says of itself holds as long as it is the last to speak.
         let silent: Vec<Draft> =
             drafts.into_iter().map(|(step, status, _, wait)| (step, status, None, wait)).collect();
-        reports(&silent).iter().for_each(|report| without.apply(report));
+        for report in reports(&silent) {
+            without.apply(&report);
+        }
         let last = without.course.last_report_at.unwrap_or(start());
         let mut with = without.clone();
         with.apply(&report("unknown", status, (last - start()).num_milliseconds() + wait));
@@ -316,7 +322,9 @@ fn a_report_that_was_lost_makes_no_step_longer_and_no_build_shorter() {
 #[test]
 fn a_step_that_a_site_never_reports_weighs_nothing_and_its_time_is_in_the_next() {
     let mut builds = vec![STEPS.map(|(_, seconds)| Some(seconds)); 10];
-    builds.iter_mut().for_each(|build| build[1] = None);
+    for build in &mut builds {
+        build[1] = None;
+    }
     let timings = learned(&builds);
     assert_eq!(timings.get(&label("get_ks")), None);
     assert_eq!(median(&timings, "packages"), Duration::from_secs(360));

@@ -35,7 +35,7 @@ use crate::{
     name = "bench-eta",
     after_help = "\
 Examples:
-  make bench-eta                               everything, half a minute; writes docs/estimates.md
+  make bench-eta                               everything; writes docs/estimates.md
   make bench-eta ARGS='--tuned --seeds 2'      while the estimator is worked on"
 )]
 struct Args {

@@ -21,6 +21,8 @@ const LOG_MAX: f64 = 0.5;
 /// A step of so many seconds counts half as a sign of what is to come: reports come on the second, and
 /// requests take what they take.
 const BRIEF_SECONDS: f64 = 20.0;
+/// However alike the times were, the next may differ so much, as a logarithm.
+const DEVIATION_MIN: f64 = 0.05;
 
 /// One step that is left.
 #[derive(Debug, Clone)]
@@ -57,16 +59,18 @@ impl Logs {
     fn of(row: &StepTiming, builds: usize) -> Option<Self> {
         let logs: Vec<Option<f64>> =
             (0..builds).map(|age| Some(row.seconds(age)?.max(SECONDS_MIN).ln())).collect();
-        let weighted = |values: &mut dyn Iterator<Item = (usize, f64)>| {
-            Weighted::of(values.map(|(age, value)| (value, weight_of(age))).collect::<Vec<_>>())
-        };
-        let seen = || logs.iter().enumerate().filter_map(|(age, log)| Some((age, (*log)?)));
-        let median = weighted(&mut seen()).quantile(0.5)?;
+        let median = median(&logs)?;
         let away: Vec<Option<f64>> = logs.iter().map(|log| log.map(|log| log - median)).collect();
+        let spread = self::median(&away.iter().map(|away| away.map(f64::abs)).collect::<Vec<_>>())?;
         // Of a normal law, half lies within 0.67 deviations.
-        let spread = weighted(&mut seen().map(|(age, log)| (age, (log - median).abs()))).quantile(0.5)?;
-        Some(Self { median, away, deviation: (spread / 0.67).max(0.02) })
+        Some(Self { median, away, deviation: (spread / 0.67).max(DEVIATION_MIN) })
     }
+}
+
+/// Of numbers by their builds' ages.
+fn median(by_age: &[Option<f64>]) -> Option<f64> {
+    let seen = by_age.iter().enumerate().filter_map(|(age, value)| Some(((*value)?, weight_of(age))));
+    Weighted::of(seen).quantile(0.5)
 }
 
 /// The model of one build, from which each step's forecast is taken.
@@ -87,7 +91,7 @@ impl<'a> Model<'a> {
         for (_, spent, row) in way.clear_legs(timings) {
             let Some(logs) = Logs::of(row, builds) else { continue };
             let length = logs.median.exp();
-            let scale = (length / (length + BRIEF_SECONDS)).sqrt() / logs.deviation.max(0.05);
+            let scale = (length / (length + BRIEF_SECONDS)).sqrt() / logs.deviation;
             so_far.push((spent.max(SECONDS_MIN).ln() - logs.median).clamp(-LOG_MAX, LOG_MAX) * scale);
             for (sample, away) in samples.iter_mut().zip(&logs.away) {
                 sample.predictors.push(away.unwrap_or(0.0).clamp(-LOG_MAX, LOG_MAX) * scale);

@@ -9,7 +9,7 @@ mod regression;
 
 use std::{fmt, time::Duration};
 
-use crate::{Build, Peers, Percent, State, Time, Timings, legs::Way, timing::weight_of};
+use crate::{Build, Peers, Percent, PlannedStep, State, Time, Timings, legs::Way, timing::weight_of};
 use forecast::{Forecast, Model};
 use outlook::{AtWork, Outlook};
 
@@ -73,7 +73,7 @@ impl Estimate {
         let way = Way::of(build);
         let place = way.at_work(timings)?;
         let model = Model::of(&way, timings, peers, now);
-        let forecasts = |steps: &[&crate::PlannedStep]| -> Vec<Forecast> {
+        let forecasts = |steps: &[&PlannedStep]| -> Vec<Forecast> {
             steps.iter().filter_map(|step| model.forecast(&step.label)).collect()
         };
         let (here, ahead) = (forecasts(place.here), forecasts(place.ahead));
@@ -98,12 +98,7 @@ impl Estimate {
     }
 }
 
-fn overdue(
-    outlook: &Outlook,
-    elapsed: f64,
-    timings: &Timings,
-    here: &[&crate::PlannedStep],
-) -> Option<Overdue> {
+fn overdue(outlook: &Outlook, elapsed: f64, timings: &Timings, here: &[&PlannedStep]) -> Option<Overdue> {
     if elapsed <= outlook.at_work.quantile(OVERDUE)? {
         return None;
     }

@@ -95,7 +95,7 @@ impl Site {
         let place = ["brno", "raleigh"].get(location).copied()?;
         let facts =
             facts(&format!("u{number}.example.com"), hostgroup, ["T1", "T2", "T3"].get(model)?, place)?;
-        let telling = Telling { starts: group % 2 == 0, percentages: false, lost: 0.04 };
+        let telling = Telling { starts: group.is_multiple_of(2), percentages: false, lost: 0.04 };
         let mut luck = Xoshiro256PlusPlus::seed_from_u64(self.random.next_u64());
         let mut lateness = Xoshiro256PlusPlus::seed_from_u64(self.random.next_u64());
         let mut teller = Teller::new(opened, telling);
