@@ -47,6 +47,10 @@ bench: bench-build ## Measure the service against its references, 20 minutes, an
 bench-quick: bench-build ## Measure what tells most, in two minutes
 	$(TARGET_DIR)/release/bench --quick $(ARGS)
 
+.PHONY: bench-eta
+bench-eta: ## Measure how well the end of a build is foretold, and write docs/estimates.md
+	$(CARGO) run $(LOCKED) --quiet --release -p milepost-eta -- $(ARGS)
+
 # The service is built by itself, exactly as it is shipped; the references with the same flags.
 .PHONY: bench-build
 bench-build: deps-bench

@@ -26,7 +26,7 @@ echo "ok   shell scripts"
 
 sh "$here/deps-test.sh"
 
-make --dry-run help build deps test openapi run bench bench-quick >/dev/null
+make --dry-run help build deps test openapi run bench bench-quick bench-eta >/dev/null
 for file in .ci/run scripts/deps.sh "$here/check.sh" "$flask" "$first_boot" tests/templates/run.sh; do
     [ -x "$file" ] || { echo "$file cannot be executed" >&2; exit 1; }
 done
