@@ -47,6 +47,10 @@ bench: bench-build ## Measure the service against its references, 20 minutes, an
 bench-quick: bench-build ## Measure what tells most, in two minutes
 	$(TARGET_DIR)/release/bench --quick $(ARGS)
 
+.PHONY: bench-eta
+bench-eta: ## Measure how well the end of a build is foretold, and write docs/estimates.md
+	$(CARGO) run $(LOCKED) --quiet --release -p milepost-eta -- $(ARGS)
+
 # The service is built by itself, exactly as it is shipped; the references with the same flags.
 .PHONY: bench-build
 bench-build: deps-bench
@@ -91,7 +95,7 @@ packaging: ## Check the shell scripts, the container files and the licences of t
 
 .PHONY: openapi
 openapi: ## Write openapi/milepost.json anew from the code
-	$(CARGO) run $(LOCKED) --quiet -p milepost-cli -- openapi > openapi/milepost.json.tmp || { rm -f openapi/milepost.json.tmp; exit 1; }
+	$(CARGO) run $(LOCKED) --quiet -p milepost-api --example openapi > openapi/milepost.json.tmp || { rm -f openapi/milepost.json.tmp; exit 1; }
 	test -s openapi/milepost.json.tmp || { rm -f openapi/milepost.json.tmp; exit 1; }
 	mv openapi/milepost.json.tmp openapi/milepost.json
 

@@ -131,6 +131,8 @@ look_for_tests() {
     need netcat-openbsd netcat has nc
     need perl perl has perl
     need shellcheck ShellCheck has shellcheck
+    need openssl openssl has openssl
+    need libxml2-utils libxml2 has xmllint
     need default-jre-headless java-headless has_java
     need ruby ruby has ruby
     need ruby-faraday rubygem-faraday has_gem faraday

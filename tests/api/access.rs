@@ -1,7 +1,7 @@
 //! Who may do what, and what every answer has in common.
 
-use milepost_api::Scope;
-use milepost_testkit::{Answer, Api, Contract, Server};
+use milepost_api::{LimitSettings, Scope, Settings};
+use milepost_testkit::{Answer, Api, Contract, Options, Server};
 use serde_json::{Value, json};
 
 use crate::support::{ACCEPT_JSON, SENDS_JSON, open, text};
@@ -11,7 +11,7 @@ struct Operation {
     method: String,
     path: String,
     has_body: bool,
-    manage: bool,
+    scope: Scope,
 }
 
 impl Operation {
@@ -29,8 +29,8 @@ fn operations() -> Vec<Operation> {
     for (path, item) in Contract::published().document()["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap().iter().filter(|_| path.starts_with("/api/v2")) {
             assert!(operation["security"][0].get("token").is_some(), "{method} {path} needs no token");
-            let scope = &operation["x-scope"];
-            assert!(scope == "read" || scope == "manage", "{method} {path} has no scope");
+            let scope = operation["x-scope"].as_str().and_then(|scope| scope.parse().ok());
+            let scope = scope.unwrap_or_else(|| panic!("{method} {path} has no scope"));
             let concrete: Vec<&str> = path
                 .split('/')
                 .map(|part| match part {
@@ -43,7 +43,7 @@ fn operations() -> Vec<Operation> {
                 method: method.to_uppercase(),
                 path: concrete.join("/"),
                 has_body: operation.get("requestBody").is_some(),
-                manage: scope == "manage",
+                scope,
             });
         }
     }
@@ -52,10 +52,13 @@ fn operations() -> Vec<Operation> {
 
 #[test]
 fn every_operation_of_the_api_needs_a_valid_token() {
-    let (server, other) = (Server::start(), Server::start());
+    let limits = LimitSettings { guesses_per_minute: 0, ..LimitSettings::default() };
+    let settings = Settings { limits, ..Settings::default() };
+    let server = Server::with(Options { settings, ..Options::default() });
+    let other = Server::start();
     let build = open(&server, "web1.example.com");
     let operations = operations();
-    assert!(operations.iter().any(|operation| operation.manage && operation.has_body));
+    assert!(operations.iter().any(|operation| operation.scope == Scope::Manage && operation.has_body));
     let unsigned = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.\
         eyJhdWQiOiJtaWxlcG9zdCIsInNjb3BlIjoibWFuYWdlIiwianRpIjoiMSIsImlhdCI6MX0.";
     for (token, code) in [
@@ -76,20 +79,27 @@ fn every_operation_of_the_api_needs_a_valid_token() {
 }
 
 #[test]
-fn a_token_to_read_changes_nothing_and_reads_everything() {
+fn each_scope_does_what_it_may_and_nothing_else() {
     let server = Server::start();
-    let (reading, managing) = (server.read(), server.manage());
     for operation in operations() {
         let name = format!("{} {}", operation.method, operation.path);
-        let reader = operation.call(&reading);
-        if operation.manage {
-            assert_eq!(reader.expect(403).json()["code"], "forbidden", "{name}");
-        } else {
-            assert!(matches!(reader.status, 200 | 404), "{name} answered a reader {}", reader.status);
+        for scope in [Scope::Read, Scope::Manage, Scope::Admin] {
+            let answer = operation.call(&Api::new(&server.url, Some(server.token(scope))));
+            if scope < operation.scope {
+                assert_eq!(answer.expect(403).json()["code"], "forbidden", "{name} by {scope}");
+            } else {
+                assert!(
+                    matches!(answer.status, 200 | 404 | 422),
+                    "{name} answered {scope} {}",
+                    answer.status
+                );
+            }
         }
-        let manager = operation.call(&managing);
-        assert!(matches!(manager.status, 200 | 404 | 422), "{name} answered a manager {}", manager.status);
-        assert_eq!(operation.manage, operation.method != "GET", "{name}");
+        assert_eq!(
+            operation.scope == Scope::Read,
+            operation.method == "GET" && operation.scope != Scope::Admin,
+            "{name}"
+        );
     }
 }
 

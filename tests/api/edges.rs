@@ -28,7 +28,7 @@ fn a_host_name_that_no_database_takes_is_not_found() {
 #[test]
 fn a_new_workflow_can_be_opened_at_once_on_every_node() {
     let server = Server::start();
-    let other = Server::on(server.database.clone(), Options::default());
+    let other = server.beside(Options::default());
     let workflow = json!({"title": "Appliance", "steps": [{"label": "built"}, {"label": "first_boot"}]});
     let _ = server.manage().put("/api/v2/workflows/appliance", &workflow).expect(200);
     let _ = open_as(&other, &json!({"name": HOST}), "appliance");
@@ -37,7 +37,7 @@ fn a_new_workflow_can_be_opened_at_once_on_every_node() {
 #[test]
 fn a_changed_workflow_holds_at_once_on_every_node() {
     let server = Server::start();
-    let other = Server::on(server.database.clone(), Options::default());
+    let other = server.beside(Options::default());
     let mut workflow = json!({"title": "Appliance", "steps": [{"label": "built"}, {"label": "first_boot"}]});
     let _ = server.manage().put("/api/v2/workflows/appliance", &workflow).expect(200);
     let _ = other.read().get("/api/v2/workflows").expect(200);

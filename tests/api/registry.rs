@@ -117,7 +117,7 @@ fn a_loose_service_wins_over_a_strict_workflow() {
 #[test]
 fn a_new_step_is_accepted_at_once_on_every_node() {
     let server = Server::start();
-    let other = Server::on(server.database.clone(), Options::default());
+    let other = server.beside(Options::default());
     let build = open(&server, HOST);
     let _ = post_form(&server, &build, "label=join_domain").expect(422);
     let made = put(&server, "join_domain", &join_domain()).expect(200).json();

@@ -153,6 +153,7 @@ pub(crate) fn open_at(server: &Server, host: &str, at: DateTime<Utc>) -> BuildId
     let plan = Arc::new(store.registry().plan(&workflow));
     let id: BuildId = Id::at(at, [7; 10]);
     let opening = Opening {
+        is_announced: false,
         host: HostFacts::named(host.parse().unwrap()),
         workflow,
         plan,
@@ -162,7 +163,7 @@ pub(crate) fn open_at(server: &Server, host: &str, at: DateTime<Utc>) -> BuildId
         build_id: id,
         host_id: Id::at(at, [8; 10]),
     };
-    let _ = store.open(&opening).unwrap();
+    let _ = store.open(&opening, None).unwrap();
     id
 }
 

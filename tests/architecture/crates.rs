@@ -17,6 +17,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("milepost-client", &[]),
     ("milepost-cluster", &[]),
     ("milepost-domain", &[]),
+    ("milepost-eta", &["milepost-domain"]),
     ("milepost-spool", &[]),
     ("milepost-store", &["milepost-domain", "milepost-spool"]),
     ("milepost-testkit", &["milepost-api", "milepost-cluster", "milepost-domain", "milepost-store"]),

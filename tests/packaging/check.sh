@@ -10,11 +10,13 @@ venv=$work/venv-packaging
 
 flask=tests/bench/references/flask/install.sh
 helper=integrations/shell/milepost.sh
-shellcheck scripts/deps.sh .ci/run "$here/check.sh" "$here/deps-test.sh" "$flask" "$helper"
+first_boot=integrations/first_boot/install.sh
+shellcheck scripts/deps.sh .ci/run "$here/check.sh" "$here/deps-test.sh" "$flask" "$helper" "$first_boot" tests/templates/run.sh
 for shell in sh dash bash 'busybox sh'; do
     $shell -n scripts/deps.sh
     $shell -n "$flask"
     $shell -n "$helper"
+    $shell -n "$first_boot"
 done
 # ksh93 also has advice, which would not be understood elsewhere.
 for shell in ksh93 mksh zsh 'zsh --emulate sh'; do
@@ -24,8 +26,8 @@ echo "ok   shell scripts"
 
 sh "$here/deps-test.sh"
 
-make --dry-run help build deps test openapi run bench bench-quick >/dev/null
-for file in .ci/run scripts/deps.sh "$here/check.sh" "$flask"; do
+make --dry-run help build deps test openapi run bench bench-quick bench-eta >/dev/null
+for file in .ci/run scripts/deps.sh "$here/check.sh" "$flask" "$first_boot" tests/templates/run.sh; do
     [ -x "$file" ] || { echo "$file cannot be executed" >&2; exit 1; }
 done
 echo "ok   Makefile"

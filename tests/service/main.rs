@@ -6,12 +6,15 @@
 )]
 
 mod access;
+mod authority;
 mod database;
 mod lifecycle;
+mod listeners;
 mod place;
 mod prune;
 mod recovery;
 mod refusals;
 mod secrecy;
 mod settings;
+mod tls;
 mod welcome;

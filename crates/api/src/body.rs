@@ -1,13 +1,17 @@
 //! Reading a JSON request body under `/api`.
 //!
 //! The rule it protects: what cannot be read answers 400, what can be read but breaks a rule 422
-//! with a pointer to it, another media type 415; unknown members are ignored.
+//! with a pointer to it, another media type 415; unknown members are ignored. No
+//! sender takes as long as it likes.
 
-use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload, web};
+use std::{pin::pin, time::Duration};
+
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload, rt::time::timeout, web};
 use futures::FutureExt as _;
 use serde::de::DeserializeOwned;
 
 use crate::{
+    App,
     auth::Extracted,
     envelope,
     problem::{Code, FieldError, Problem},
@@ -38,11 +42,19 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
     }
 }
 
-/// The whole body, or that it is too large.
+/// The whole body, or that it is too large or takes too long. Every body that is read is read here.
 pub(crate) fn bytes(request: &HttpRequest, payload: &mut Payload) -> Extracted<web::Bytes> {
     let bytes = web::Bytes::from_request(request, payload);
+    let app = request.app_data::<web::Data<App>>();
+    let patience = app.map_or(Duration::ZERO, |app| app.settings.body_timeout);
     async move {
-        bytes.await.map_err(|error| {
+        let mut bytes = pin!(bytes);
+        let bytes = match bytes.as_mut().now_or_never() {
+            // A short body came with its head: nearly all do, and need no timer.
+            Some(bytes) => bytes,
+            None => timeout(patience, bytes).await.map_err(|_| too_slow(patience))?,
+        };
+        bytes.map_err(|error| {
             if error.as_response_error().status_code() == actix_web::http::StatusCode::PAYLOAD_TOO_LARGE {
                 envelope::too_large()
             } else {
@@ -51,6 +63,11 @@ pub(crate) fn bytes(request: &HttpRequest, payload: &mut Payload) -> Extracted<w
         })
     }
     .boxed_local()
+}
+
+fn too_slow(patience: Duration) -> Problem {
+    let detail = format!("the body did not arrive within {patience:?}; send it again, all at once");
+    Problem::new(Code::RequestTimeout, detail)
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {

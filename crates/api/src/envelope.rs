@@ -4,7 +4,7 @@
 //! token can get into it; a problem is logged once, here.
 
 use actix_web::{
-    Error, HttpRequest, HttpResponse,
+    Error, HttpMessage as _, HttpRequest, HttpResponse,
     body::{BoxBody, EitherBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::header::{self, HeaderName, HeaderValue},
@@ -12,11 +12,25 @@ use actix_web::{
 };
 
 use crate::{
-    clock,
+    auth::RequestId,
+    clock, listen,
     problem::{Code, Problem},
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What every page says: nothing from elsewhere, nothing to elsewhere, in nobody's frame. The
+/// pictures of Swagger UI lie in its style sheet.
+const PAGES: [(HeaderName, &str); 3] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+         font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    ),
+    // An address may hold a token.
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::CACHE_CONTROL, "no-store"),
+];
 
 /// Whether a request wants JSON: always under `/api`, on request for installers.
 pub(crate) fn wants_json(request: &HttpRequest) -> bool {
@@ -41,16 +55,34 @@ pub(crate) async fn envelope<B: MessageBody + 'static>(
             (1..=64).contains(&id.len()) && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
         })
         .map_or_else(|| clock::new_id::<()>(clock::now()).to_string(), ToOwned::to_owned);
+    if request.path().starts_with("/api/") || request.path().starts_with("/sign-") {
+        // For the audit trail.
+        request.extensions_mut().insert(RequestId(id.clone()));
+    }
     // A clone of the request held across this call would panic: routing needs it alone.
-    let response = next.call(request).await?.map_into_left_body();
+    let response = if listen::is_served(&request) {
+        next.call(request).await?.map_into_left_body()
+    } else {
+        request.error_response(listen::not_here()).map_into_right_body()
+    };
     let problem =
         response.response().extensions().get::<Problem>().cloned().or_else(|| foreign(response.response()));
     let mut response = match problem {
         Some(problem) => dress(response, &problem, &id),
         None => response,
     };
+    let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(REQUEST_ID, value);
+        headers.insert(REQUEST_ID, value);
+    }
+    // Whatever a machine sent, a browser must not make more of it than it is.
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html")) {
+        for (name, value) in PAGES {
+            if !headers.contains_key(&name) {
+                headers.insert(name, HeaderValue::from_static(value));
+            }
+        }
     }
     let request = response.request();
     // What went well is of interest to whoever looks for it: a hall that is powered on says a lot.

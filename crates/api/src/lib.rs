@@ -8,6 +8,8 @@ mod body;
 mod clock;
 mod db;
 mod envelope;
+mod limits;
+mod listen;
 mod openapi;
 mod page;
 pub mod problem;
@@ -16,8 +18,10 @@ mod serve;
 mod shown;
 mod view;
 
-pub use auth::{Scope, Secret, WeakSecret};
+pub use auth::{Key, Keys, NewToken, Proxy, Scope, TrustedHost};
 pub use clock::now;
+pub use limits::{BURST, LimitSettings};
+pub use listen::{Listener, Serves, Tls, TlsError, TlsFiles};
 pub use openapi::{document, document_text};
 pub use serve::{App, Settings, run};
 

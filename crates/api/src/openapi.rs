@@ -51,12 +51,14 @@ pub fn document() -> Value {
         {"name": "Reports", "description": "What the machines said"},
         {"name": "Registry", "description": "Steps and workflows that are known"},
         {"name": "Installers", "description": "What machines that are being installed call"},
+        {"name": "Access", "description": "Tokens of programs and people, and who did what"},
         {"name": "Service", "description": "How the service is doing"},
     ]);
     document["components"]["securitySchemes"] = json!({
         "token": {
             "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
-            "description": "Made with `milepost token create --scope read` (or `manage`)",
+            "description": "Made with `milepost token create --scope read` (or `manage`, `admin`). A browser that signed in sends a cookie \
+                instead, and a client certificate of a trusted host does as well",
         },
         "build": {
             "type": "http", "scheme": "bearer",
@@ -146,8 +148,11 @@ fn share_answers(path: &str, method: &str, operation: &mut Value) {
     let has_body = operation.get("requestBody").is_some();
     let callback = matches!(path, "/unattended/built" | "/unattended/failed");
     let mut codes: Vec<Code> = vec![Code::Internal];
-    if (secured || path.contains("{token}")) && !callback {
+    if secured || path.contains("{token}") {
         codes.push(Code::Unauthenticated);
+    }
+    if secured || installers {
+        codes.push(Code::TooManyRequests);
     }
     if by_token {
         codes.push(Code::Forbidden);
@@ -159,7 +164,7 @@ fn share_answers(path: &str, method: &str, operation: &mut Value) {
         codes.push(Code::MalformedRequest);
     }
     if has_body || installers {
-        codes.push(Code::BodyTooLarge);
+        codes.extend([Code::BodyTooLarge, Code::RequestTimeout]);
     }
     if has_body && !callback {
         codes.push(Code::UnsupportedMediaType);

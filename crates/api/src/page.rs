@@ -3,7 +3,7 @@
 //! The rule it protects: every list reads the same parameters and answers the same envelope.
 
 use milepost_domain::{
-    Time,
+    Bounds, Time,
     search::{self, Expr, Field, Order},
 };
 use milepost_store::list::Query;
@@ -71,7 +71,11 @@ impl ListParams {
         };
         let offset = (page - 1).saturating_mul(limit);
         let text = self.search.filter(|search| !search.trim().is_empty());
-        Ok(Listing { query: Query { search, order, limit, offset, now }, text, page })
+        Ok(Listing {
+            query: Query { search, order, limit, offset, now, bounds: Bounds::default() },
+            text,
+            page,
+        })
     }
 }
 
@@ -83,6 +87,11 @@ fn whole(name: &str, text: Option<&str>, default: i64) -> Result<i64, Problem> {
 }
 
 impl Listing {
+    /// The query, for the eyes of somebody.
+    pub(crate) fn query_of(&self, bounds: &Bounds) -> Query {
+        Query { bounds: bounds.clone(), ..self.query.clone() }
+    }
+
     pub(crate) fn search(&self) -> Option<&Expr> {
         self.query.search.as_ref()
     }

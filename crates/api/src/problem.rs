@@ -59,12 +59,18 @@ code_table! {
         "No credential came, or one that opens nothing here.";
     CredentialExpired = UNAUTHORIZED, "credential_expired", "The credential has run out",
         "It was right once. Make a new one, or open a new build.";
+    CredentialRevoked = UNAUTHORIZED, "credential_revoked", "The credential has been revoked",
+        "Somebody made it void with `milepost token revoke`, or signed out.";
+    ClockSkew = UNAUTHORIZED, "clock_skew", "The client's clock is wrong",
+        "OAuth's timestamp is more than five minutes off. Set the clock by the answer's `Date` header; the credential may be right.";
     Forbidden = FORBIDDEN, "forbidden", "The credential does not allow this",
         "The credential is valid but its scope is too narrow, or the sender's network may not do this.";
     NotFound = NOT_FOUND, "not_found", "There is no such thing",
         "Nothing is known by that name or id, or the path is none of this service.";
     MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "The method does not fit the path",
         "The path exists, with another method.";
+    RequestTimeout = REQUEST_TIMEOUT, "request_timeout", "The request took too long",
+        "Its body did not arrive in time (`[limits] body_seconds`). Send it again, all at once.";
     Conflict = CONFLICT, "conflict", "The state of affairs forbids it",
         "What is asked does not go with how things are, for example canceling an installed build.";
     NotOwner = CONFLICT, "not_owner", "It belongs to somebody else",
@@ -77,6 +83,8 @@ code_table! {
         "The request was read, but a value breaks a rule; `errors` has each, field by field.";
     UnknownStep = UNPROCESSABLE_ENTITY, "unknown_step", "The step is not registered",
         "The registry is strict and does not know the label. The detail names the nearest known ones.";
+    TooManyRequests = TOO_MANY_REQUESTS, "too_many_requests", "More came than is taken",
+        "A limit of the build, the address or the service is reached, or too many credentials were wrong. `Retry-After` says when to try again.";
     Internal = INTERNAL_SERVER_ERROR, "internal", "Something went wrong here",
         "A fault of the service. Its log has the details under the request id that `instance` names.";
     Unavailable = SERVICE_UNAVAILABLE, "unavailable", "The database cannot be reached, or more came than can be written",
@@ -156,17 +164,24 @@ pub struct Problem {
     pub(crate) errors: Vec<FieldError>,
     /// For the log only.
     pub(crate) internal: Option<String>,
+    /// When to try again, in seconds.
+    pub(crate) retry_after: Option<u32>,
 }
 
 impl Problem {
     pub(crate) fn new(code: Code, detail: impl fmt::Display) -> Self {
-        Self { code, detail: detail.to_string(), errors: Vec::new(), internal: None }
+        Self { code, detail: detail.to_string(), errors: Vec::new(), internal: None, retry_after: None }
     }
 
     /// A fault of ours: the caller learns that there was one, the log what it was.
     pub(crate) fn internal(what: impl fmt::Display) -> Self {
         let detail = "a fault of the service; its log has more under this request id";
         Self { internal: Some(what.to_string()), ..Self::new(Code::Internal, detail) }
+    }
+
+    /// Too much was asked for; try again after so many seconds.
+    pub(crate) fn later(detail: impl fmt::Display, seconds: u32) -> Self {
+        Self { retry_after: Some(seconds), ..Self::new(Code::TooManyRequests, detail) }
     }
 
     pub(crate) fn not_found(detail: impl fmt::Display) -> Self {
@@ -240,6 +255,9 @@ impl ResponseError for Problem {
         if self.code.status() == StatusCode::UNAUTHORIZED {
             let value = header::HeaderValue::from_static("Bearer realm=\"milepost\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+        }
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(seconds));
         }
         response
     }

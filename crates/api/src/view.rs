@@ -84,7 +84,9 @@ impl From<Host> for HostView {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct ReportUrls {
     /// Add `/LABEL` or `/LABEL/STATUS`: needs no quoting anywhere.
-    #[schema(example = "http://milepost.example.com:8420/unattended/step/mpb_5f0c")]
+    #[schema(
+        example = "http://milepost.example.com:8420/unattended/step/0a7f2a6e-8a3e-4d0c-9a51-6f3c1f3f8c55"
+    )]
     pub path: String,
     /// Send `label`, `status` and more as a form, JSON or query; the token as `token`.
     #[schema(example = "http://milepost.example.com:8420/unattended/step")]
@@ -93,10 +95,14 @@ pub(crate) struct ReportUrls {
     #[schema(example = "http://milepost.example.com:8420/unattended/batch")]
     pub batch: String,
     /// Foreman's own callback for a finished installer.
-    #[schema(example = "http://milepost.example.com:8420/unattended/built?token=mpb_5f0c")]
+    #[schema(
+        example = "http://milepost.example.com:8420/unattended/built?token=0a7f2a6e-8a3e-4d0c-9a51-6f3c1f3f8c55"
+    )]
     pub built: String,
     /// Foreman's own callback for a failed installer; the body is its log.
-    #[schema(example = "http://milepost.example.com:8420/unattended/failed?token=mpb_5f0c")]
+    #[schema(
+        example = "http://milepost.example.com:8420/unattended/failed?token=0a7f2a6e-8a3e-4d0c-9a51-6f3c1f3f8c55"
+    )]
     pub failed: String,
 }
 
@@ -148,11 +154,13 @@ pub(crate) struct BuildView {
     pub rejected_reports: u32,
     /// The credential for its reports: shown when it is made, never again.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "mpb_5f0c")]
+    #[schema(example = "0a7f2a6e-8a3e-4d0c-9a51-6f3c1f3f8c55")]
     pub token: Option<String>,
     /// Where an installer reports to: add `/LABEL/STATUS`. Shown with the token.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "http://milepost.example.com:8420/unattended/step/mpb_5f0c")]
+    #[schema(
+        example = "http://milepost.example.com:8420/unattended/step/0a7f2a6e-8a3e-4d0c-9a51-6f3c1f3f8c55"
+    )]
     pub report_url: Option<String>,
     /// All forms of the report URL. Shown with the token.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -4,11 +4,15 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
-use milepost_api::Scope;
 use milepost_domain::registry::Mode;
 
 use crate::{
-    config::StoreArgs, output::OutputArgs, remote::RemoteArgs, status::StatusArgs, steps::StepsArgs,
+    config::{AccessArgs, StoreArgs, TransportArgs},
+    output::OutputArgs,
+    remote::RemoteArgs,
+    status::StatusArgs,
+    steps::StepsArgs,
+    token::TokenCommand,
     workflows::WorkflowsArgs,
 };
 
@@ -35,7 +39,7 @@ Examples:
   milepost serve --listen 0.0.0.0:8420            reachable by the machines being installed
   DATABASE_URL=postgresql://milepost@db/milepost milepost serve
   milepost serve --print-config                   each setting and where it came from")]
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Show how the installations are going
     Status {
         #[command(flatten)]
@@ -57,9 +61,13 @@ Examples:
         #[command(flatten)]
         args: WorkflowsArgs,
     },
-    /// Make tokens for programs and people
-    #[command(subcommand)]
-    Token(TokenCommand),
+    /// Make, list and revoke tokens of programs and people
+    Token {
+        #[command(flatten)]
+        remote: RemoteArgs,
+        #[command(subcommand)]
+        command: TokenCommand,
+    },
     /// Bring the database to this version, and say what was done
     Migrate(MigrateArgs),
     /// Remove what is older than the settings say, now
@@ -92,9 +100,8 @@ pub(crate) struct Place {
 pub(crate) struct ServeArgs {
     #[command(flatten)]
     pub(crate) place: Place,
-    /// Address and port to serve on; port 0 takes a free one [default: 127.0.0.1:8420]
-    #[arg(long, env = "MILEPOST_LISTEN", value_name = "ADDRESS:PORT")]
-    pub(crate) listen: Option<String>,
+    #[command(flatten)]
+    pub(crate) transport: TransportArgs,
     /// How others reach the service, for the URLs it hands out [default: as each request came]
     #[arg(long, env = "MILEPOST_PUBLIC_URL", value_name = "URL")]
     pub(crate) public_url: Option<String>,
@@ -109,9 +116,8 @@ pub(crate) struct ServeArgs {
     pub(crate) database_url: Option<String>,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
-    /// How long a build's token is valid, in minutes [default: 360]
-    #[arg(long, env = "MILEPOST_TOKEN_MINUTES", value_name = "MINUTES")]
-    pub(crate) token_minutes: Option<u32>,
+    #[command(flatten)]
+    pub(crate) access: AccessArgs,
     /// Networks that may use /api/update, which carries no credential [default: none]
     #[arg(long, env = "MILEPOST_COMPAT_API_UPDATE", value_name = "CIDR", value_delimiter = ',')]
     pub(crate) compat_api_update: Option<Vec<IpNet>>,
@@ -134,25 +140,6 @@ pub(crate) struct RetentionArgs {
     /// Days that builds and their steps are kept after they ended; 0: for ever [default: 400]
     #[arg(long, env = "MILEPOST_RETENTION_BUILDS_DAYS", value_name = "DAYS")]
     pub(crate) retention_builds_days: Option<u32>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum TokenCommand {
-    /// Make a token and print it, alone, on standard output
-    #[command(after_help = "\
-Examples:
-  export MILEPOST_TOKEN=$(milepost token create --scope manage)
-  milepost token create --scope read --expires 30d")]
-    Create {
-        #[command(flatten)]
-        place: Place,
-        /// read: see everything; manage: also open builds and change the registry
-        #[arg(long, default_value = "read")]
-        scope: Scope,
-        /// How long it is valid: 12h, 30d, 1y, or never
-        #[arg(long, default_value = "30d", value_name = "DURATION")]
-        expires: Lifetime,
-    },
 }
 
 #[derive(Debug, Clone, Args)]
@@ -183,34 +170,6 @@ pub(crate) struct PruneArgs {
     pub(crate) output: OutputArgs,
 }
 
-/// How long a token is valid; `None`: for ever.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Lifetime(pub(crate) Option<chrono::Duration>);
-
-impl std::str::FromStr for Lifetime {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "never" {
-            return Ok(Self(None));
-        }
-        let wrong = || format!("'{text}' is no duration; write for example 45m, 12h, 30d, 1y or never");
-        let unit = text.chars().last().ok_or_else(wrong)?;
-        let number: i64 = text.strip_suffix(unit).and_then(|number| number.parse().ok()).ok_or_else(wrong)?;
-        let seconds = match unit {
-            's' => 1,
-            'm' => 60,
-            'h' => 3600,
-            'd' => 86_400,
-            'w' => 604_800,
-            'y' => 31_536_000,
-            _ => return Err(wrong()),
-        };
-        let seconds = number.checked_mul(seconds).filter(|seconds| (1..=3_153_600_000).contains(seconds));
-        Ok(Self(chrono::Duration::try_seconds(seconds.ok_or_else(wrong)?)))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,14 +178,5 @@ mod tests {
     #[test]
     fn the_command_line_holds_together() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn durations_are_read_as_people_write_them() {
-        assert_eq!("30d".parse::<Lifetime>().unwrap().0, chrono::Duration::try_days(30));
-        assert_eq!("never".parse::<Lifetime>().unwrap().0, None);
-        for text in ["", "30", "d", "-1d", "0d", "30 d", "1000y"] {
-            assert!(text.parse::<Lifetime>().is_err(), "{text}");
-        }
     }
 }

@@ -3,22 +3,32 @@
 //! The rule it protects: each setting is named once here, knows where it came from, and a key in
 //! the file that is none is an error; secrets are never printed.
 
+mod access;
 mod store;
+mod transport;
 
 use std::{
-    env, fmt,
+    env, fmt, mem,
     net::IpAddr,
     path::{Path, PathBuf},
 };
 
 use ipnet::IpNet;
-use milepost_api::{Secret, Settings};
+use milepost_api::Settings;
 use milepost_domain::registry::Mode;
 use milepost_store::retention::Policy;
 use serde::Deserialize;
 
-pub(crate) use self::store::StoreArgs;
-use self::store::{DatabaseSection, IngestSection, SpoolSection};
+pub(crate) use self::{
+    access::{AccessArgs, KeyFiles},
+    store::StoreArgs,
+    transport::{ListenerSection, Transport, TransportArgs},
+};
+use self::{
+    access::{LimitsSection, TokensSection, TrustSection, UnattendedSection},
+    store::{DatabaseSection, IngestSection, SpoolSection},
+    transport::{TlsSection, TransportSections},
+};
 use crate::{
     args::{Place, PruneArgs, RetentionArgs, ServeArgs},
     failure::Failure,
@@ -48,10 +58,15 @@ impl fmt::Display for Origin {
 #[serde(deny_unknown_fields, default)]
 struct File {
     server: ServerSection,
+    listener: Option<Vec<ListenerSection>>,
+    tls: TlsSection,
     database: DatabaseSection,
     ingest: IngestSection,
     spool: SpoolSection,
     tokens: TokensSection,
+    unattended: UnattendedSection,
+    trust: TrustSection,
+    limits: LimitsSection,
     compat: CompatSection,
     retention: RetentionSection,
 }
@@ -64,13 +79,6 @@ struct ServerSection {
     workers: Option<usize>,
     registry: Option<Mode>,
     log: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct TokensSection {
-    secret_file: Option<PathBuf>,
-    build_minutes: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -90,13 +98,13 @@ struct RetentionSection {
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
-    pub(crate) listen: String,
+    pub(crate) transport: Transport,
     pub(crate) log: String,
     /// The site's own PostgreSQL; `None`: the embedded one.
     pub(crate) database_url: Option<String>,
     pub(crate) store: milepost_store::Settings,
     pub(crate) registry: Mode,
-    pub(crate) secret_file: PathBuf,
+    pub(crate) keys: KeyFiles,
     pub(crate) settings: Settings,
     /// As they are printed: key, value, origin.
     printed: Vec<(&'static str, String, Origin)>,
@@ -168,6 +176,11 @@ fn quoted(value: &impl ToString) -> String {
     format!("{:?}", value.to_string())
 }
 
+fn networks(networks: &[IpNet]) -> String {
+    let networks: Vec<String> = networks.iter().map(quoted).collect();
+    format!("[{}]", networks.join(", "))
+}
+
 /// The data directory of whoever runs this.
 pub(crate) fn data_dir(place: &Place) -> Result<PathBuf, Failure> {
     let nowhere = || Failure::usage("there is no HOME; name a place with --data-dir");
@@ -209,51 +222,41 @@ impl Config {
     /// When the file cannot be read, or a value is not what its place allows.
     pub(crate) fn read(args: ServeArgs) -> Result<Self, Failure> {
         let data_dir = data_dir(&args.place)?;
-        let (path, file) = read_file(&args.place, &data_dir)?;
+        let (path, mut file) = read_file(&args.place, &data_dir)?;
         let mut from = Picker { file: path, printed: Vec::new() };
         let default_data_dir = data_dir.clone();
-        let data_dir =
-            from.or("data_dir", args.place.data_dir, None, default_data_dir, |dir| quoted(&dir.display()));
-        let server = file.server;
-        let listen =
-            from.or("server.listen", args.listen, server.listen, "127.0.0.1:8420".to_owned(), quoted);
+        let data_dir = from.or("data_dir", args.place.data_dir.clone(), None, default_data_dir, |dir| {
+            quoted(&dir.display())
+        });
+        let server = mem::take(&mut file.server);
+        let sections = TransportSections {
+            listen: server.listen,
+            listener: file.listener.take(),
+            tls: mem::take(&mut file.tls),
+            connections_per_address: file.limits.connections_per_address,
+            body_seconds: file.limits.body_seconds,
+        };
+        let transport = from.transport(args.transport, sections)?;
         let public_url = from.pick("server.public_url", args.public_url, server.public_url, quoted);
         let workers = from.pick("server.workers", args.workers, server.workers, ToString::to_string);
         let registry = from.or("server.registry", args.registry, server.registry, Mode::Strict, quoted);
         let log = from.or("server.log", args.log, server.log, "info".to_owned(), quoted);
-        let database = file.database;
+        let database = mem::take(&mut file.database);
         let database_url = from.pick("database.url", args.database_url, database.url.clone(), |url| {
             quoted(&without_password(url))
         });
-        let store = from.store(args.store, &database, &file.ingest, file.spool, &data_dir);
-        let tokens = file.tokens;
-        let secret_file = from.or(
-            "tokens.secret_file",
-            args.place.secret_file,
-            tokens.secret_file,
-            data_dir.join("secret"),
-            |file| quoted(&file.display()),
-        );
-        let minutes = from.or(
-            "tokens.build_minutes",
-            args.token_minutes,
-            tokens.build_minutes,
-            360,
-            ToString::to_string,
-        );
+        let store = from.store(args.store, &database, &file.ingest, mem::take(&mut file.spool), &data_dir);
+        let access = from.access(args.access, &args.place, &file, &data_dir)?;
         let api_update = from.or(
             "compat.api_update",
             args.compat_api_update,
             file.compat.api_update,
             Vec::new(),
-            |networks| {
-                let networks: Vec<String> = networks.iter().map(quoted).collect();
-                format!("[{}]", networks.join(", "))
-            },
+            |list| networks(list),
         );
         let retention = retention(&mut from, args.retention, &file.retention)?;
-        if workers == Some(0) || minutes == 0 {
-            return Err(Failure::usage("server.workers and tokens.build_minutes must be at least 1"));
+        if workers == Some(0) {
+            return Err(Failure::usage("server.workers must be at least 1"));
         }
         let public_url = public_url.map(|url| url.trim_end_matches('/').to_owned());
         if public_url.as_ref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://"))
@@ -262,19 +265,21 @@ impl Config {
         }
         Ok(Self {
             data_dir,
-            listen,
             log,
             database_url,
             store,
             registry,
-            secret_file,
+            keys: file.tokens.into_key_files(access.secret_file),
             settings: Settings {
                 public_url,
-                token_duration: chrono::Duration::minutes(minutes.into()),
                 api_update,
+                connections_per_address: transport.connections_per_address,
+                body_timeout: transport.body_timeout,
                 workers,
                 retention,
+                ..access.settings
             },
+            transport,
             printed: from.printed,
         })
     }
@@ -339,69 +344,16 @@ fn without_password(url: &str) -> String {
     }
 }
 
-/// Where the service that keeps its things in `place` has its secret.
-///
-/// # Errors
-/// When the settings cannot be read.
-pub(crate) fn secret_file(place: &Place) -> Result<PathBuf, Failure> {
-    let data_dir = data_dir(place)?;
-    let (_, file) = read_file(place, &data_dir)?;
-    let own = || data_dir.join("secret");
-    Ok(place.secret_file.clone().or(file.tokens.secret_file).unwrap_or_else(own))
-}
-
-/// The secret that tokens are signed with: from the environment, or from its file, which is made
-/// on first use.
-///
-/// # Errors
-/// When the file cannot be read or made, or the secret is too short.
-pub(crate) fn secret(file: &Path) -> Result<Secret, Failure> {
-    if let Some(text) = env::var_os("MILEPOST_SECRET") {
-        let text = text.to_string_lossy();
-        return text.parse().map_err(|error| Failure::usage(format!("MILEPOST_SECRET: {error}")));
-    }
-    let unusable = |error: std::io::Error| {
-        Failure::usage(format!(
-            "cannot use the secret in {}: {error}; run this as the user of the service, or set MILEPOST_TOKEN",
-            file.display()
-        ))
-    };
-    let text = match std::fs::read_to_string(file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => make_secret(file).map_err(unusable)?,
-        Err(error) => return Err(unusable(error)),
-    };
-    text.parse().map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
-}
-
-/// Writes a new secret, readable by its owner only; whoever comes second takes the first one's.
-fn make_secret(file: &Path) -> std::io::Result<String> {
-    use std::{fs::OpenOptions, io::Write as _, os::unix::fs::OpenOptionsExt as _};
-    if let Some(directory) = file.parent() {
-        std::fs::create_dir_all(directory)?;
-    }
-    let secret = Secret::generate();
-    let draft = file.with_extension(format!("new.{}", std::process::id()));
-    let mut out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-    writeln!(out, "{secret}")?;
-    out.sync_all()?;
-    let linked = std::fs::hard_link(&draft, file);
-    std::fs::remove_file(&draft)?;
-    match linked {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
-        _ => std::fs::read_to_string(file),
-    }
-}
-
 /// How a client on this machine reaches a service that listens on `address`.
-pub(crate) fn local_url(address: std::net::SocketAddr) -> String {
+pub(crate) fn local_url(address: std::net::SocketAddr, tls: bool) -> String {
+    let scheme = if tls { "https" } else { "http" };
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => "127.0.0.1".to_owned(),
         IpAddr::V6(ip) if ip.is_unspecified() => "[::1]".to_owned(),
         IpAddr::V4(ip) => ip.to_string(),
         IpAddr::V6(ip) => format!("[{ip}]"),
     };
-    format!("http://{ip}:{}", address.port())
+    format!("{scheme}://{ip}:{}", address.port())
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod remote;
 mod serve;
 mod status;
 mod steps;
+mod token;
 mod workflows;
 
 use std::{io::Write as _, process::ExitCode};
@@ -25,7 +26,7 @@ use milepost_store::migrate;
 use tokio::runtime::Runtime;
 
 use crate::{
-    args::{Cli, Command, MigrateArgs, TokenCommand},
+    args::{Cli, Command, MigrateArgs},
     embedded::Embedded,
     failure::Failure,
     output::{Console, OutputArgs, Screen},
@@ -45,7 +46,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
-        Command::Serve(args) => serve::run(args)?,
+        Command::Serve(args) => serve::run(*args)?,
         Command::Status { remote, args } => {
             let (client, runtime) = reach(remote, Scope::Read)?;
             let now = milepost_api::now();
@@ -66,10 +67,8 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
                 runtime.block_on(workflows::run(&args.command, &client, console))
             })?;
         }
-        Command::Token(TokenCommand::Create { place, scope, expires }) => {
-            let secret = config::secret(&config::secret_file(&place)?)?;
-            let token = secret.mint(scope, expires.0).map_err(Failure::usage)?;
-            say(&format!("{token}\n"))?;
+        Command::Token { remote, command } => {
+            on_screen(command.output(), |console| token::run(&command, remote, console))?;
         }
         Command::Migrate(args) => run_migrate(&args)?,
         Command::Prune(args) => {
@@ -84,7 +83,8 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
 /// A client of the service, and what its requests run on.
 fn reach(remote: RemoteArgs, scope: Scope) -> Result<(Client, Runtime), Failure> {
     let remote = remote.find(scope)?;
-    let client = milepost_client::connect(&remote.url, Some(&remote.token)).map_err(Failure::usage)?;
+    let client = milepost_client::connect(&remote.url, Some(&remote.token), remote.ca.as_deref())
+        .map_err(Failure::usage)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     Ok((client, runtime))
 }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use reqwest::{
-    Url,
+    Certificate, Url,
     header::{AUTHORIZATION, HeaderMap, HeaderValue},
     redirect,
 };
@@ -18,13 +18,14 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 const USER_AGENT: &str = concat!("milepost/", env!("CARGO_PKG_VERSION"));
 
 /// A client of the service at `url`, which may have a path of its own (`https://example.com/milepost`).
+/// It trusts the CAs in `ca`, in PEM form, and no other; `None`: those of the system.
 ///
 /// Nothing is sent yet.
 ///
 /// # Errors
-/// When `url` is no `http` or `https` URL, when `token` has characters that no token has, or when
-/// the system has no certificates to check an `https` service with.
-pub fn connect(url: &str, token: Option<&str>) -> Result<Client, Failure> {
+/// When `url` is no `http` or `https` URL, when `token` has characters that no token has, when `ca` has
+/// no certificate, or when the system has none to check an `https` service with.
+pub fn connect(url: &str, token: Option<&str>, ca: Option<&[u8]>) -> Result<Client, Failure> {
     let base = read_url(url)?;
     let mut headers = HeaderMap::new();
     // A variable that is set to nothing is none.
@@ -46,17 +47,31 @@ pub fn connect(url: &str, token: Option<&str>) -> Result<Client, Failure> {
     if base.scheme() == "http" {
         // Without TLS a system without certificates, such as a small container, will do.
         http = http.tls_certs_only([]);
+    } else if let Some(ca) = ca {
+        http = http.tls_certs_only(read_ca(ca)?);
     }
     if is_loopback(&base) {
         // A proxy of the environment cannot reach what listens on this machine only.
         http = http.no_proxy();
     }
-    let http = http.build().map_err(|error| Failure::Unreachable {
-        url: url.to_owned(),
-        reason: crate::failure::innermost(&error),
-        hint: "check the CA certificates of this system".to_owned(),
+    let http = http.build().map_err(|error| {
+        let (url, reason) = (url.to_owned(), crate::failure::innermost(&error));
+        // What is in the PEM is looked at only now.
+        if ca.is_some() {
+            return Failure::Ca { reason };
+        }
+        Failure::Unreachable { url, reason, hint: "check the CA certificates of this system".to_owned() }
     })?;
     Ok(Client::new_with_client(base.as_str().trim_end_matches('/'), http))
+}
+
+fn read_ca(pem: &[u8]) -> Result<Vec<Certificate>, Failure> {
+    let certificates = Certificate::from_pem_bundle(pem)
+        .map_err(|error| Failure::Ca { reason: crate::failure::innermost(&error) })?;
+    if certificates.is_empty() {
+        return Err(Failure::Ca { reason: "there is no certificate".to_owned() });
+    }
+    Ok(certificates)
 }
 
 fn read_url(url: &str) -> Result<Url, Failure> {
@@ -95,7 +110,7 @@ mod tests {
             ("http://localhost:8420/", "http://localhost:8420"),
             (" https://example.com/milepost/\n", "https://example.com/milepost"),
         ] {
-            let client = connect(written, Some("t"));
+            let client = connect(written, Some("t"), None);
             if let Ok(client) = client {
                 assert_eq!(client.baseurl(), read);
             } else {
@@ -108,23 +123,31 @@ mod tests {
     #[test]
     fn what_is_no_url_of_a_service_is_refused_without_echoing_a_password() {
         for url in ["", "milepost.example.com", "milepost.example.com:8420", "ftp://example.com", "http://"] {
-            assert!(matches!(connect(url, None), Err(Failure::Url { .. })), "{url}");
+            assert!(matches!(connect(url, None, None), Err(Failure::Url { .. })), "{url}");
         }
-        let refusal = connect("https://admin:hunter2@example.com", None).unwrap_err().to_string();
+        let refusal = connect("https://admin:hunter2@example.com", None, None).unwrap_err().to_string();
         assert!(!refusal.contains("hunter2"), "{refusal}");
     }
 
     #[test]
     fn a_token_with_a_line_feed_within_is_refused_without_echoing_it() {
-        let refusal = connect("http://localhost:8420", Some("abc\ndef")).unwrap_err();
+        let refusal = connect("http://localhost:8420", Some("abc\ndef"), None).unwrap_err();
         assert!(matches!(refusal, Failure::Token));
         assert!(!refusal.to_string().contains("def"));
     }
 
     #[test]
     fn the_token_is_in_no_debug_output() {
-        let client = connect("http://localhost:8420", Some("s3cret")).unwrap();
+        let client = connect("http://localhost:8420", Some("s3cret"), None).unwrap();
         assert!(!format!("{client:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn a_ca_without_a_certificate_is_refused() {
+        for pem in ["", "-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n"] {
+            let refusal = connect("https://localhost:8420", None, Some(pem.as_bytes()));
+            assert!(matches!(refusal, Err(Failure::Ca { .. })), "{pem}: {refusal:?}");
+        }
     }
 
     #[test]

@@ -32,6 +32,12 @@ pub enum Failure {
         "the token has characters that no token has; make one with `milepost token create` and set MILEPOST_TOKEN"
     )]
     Token,
+    /// What is to be trusted is no certificate.
+    #[error("the CA cannot be used: {reason}; MILEPOST_CA names a file with its certificate in PEM form")]
+    Ca {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Nobody answers there.
     #[error("cannot reach {url} ({reason}): {hint}")]
     Unreachable {
@@ -156,7 +162,7 @@ fn unreachable_at(url: String, error: &reqwest::Error) -> Failure {
         return Failure::Slow { url };
     }
     let hint = if is_about_tls(error) {
-        "does it speak https there, with a certificate that this system trusts?"
+        "does it speak https there, with a certificate that this system trusts? MILEPOST_CA names a CA of your own"
     } else if error.is_connect() && error.is_timeout() {
         "is the address right, and does a firewall let it through?"
     } else if error.is_connect() {

@@ -74,13 +74,24 @@ impl From<MarkedEvent> for Event {
     }
 }
 
-/// The reports that were refused because their step is unknown.
+/// The reports that were refused.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rejections {
-    /// How many.
+    /// How many, because their step is unknown.
     pub count: u32,
     /// The last one's label and when it came.
     pub last: Option<(Label, Time)>,
+    /// Those that were too many.
+    pub over_limit: OverLimit,
+}
+
+/// Reports beyond the limits of a build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OverLimit {
+    /// How many.
+    pub count: u32,
+    /// When the last one came.
+    pub last_at: Option<Time>,
 }
 
 /// What the reports and marks so far have come to: the part of a build that is folded.

@@ -5,28 +5,38 @@
 
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{HostId, Name, Time};
 
 /// What a registration says of a host. Everything but the name may be unknown.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostFacts {
     /// The FQDN, in lower case.
     pub name: Name,
     /// Foreman's numeric id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub foreman_id: Option<i64>,
     /// MAC address of the provisioning interface, lower case with colons.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mac: Option<String>,
     /// Address of the provisioning interface.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip: Option<IpAddr>,
     /// Foreman's organization.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub organization: Option<Name>,
     /// Foreman's location, elsewhere called datacenter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<Name>,
     /// Foreman's host group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hostgroup: Option<Name>,
     /// Operating system and version, as Foreman names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operatingsystem: Option<Name>,
     /// Hardware model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<Name>,
 }
 
@@ -68,6 +78,11 @@ pub enum HostRef {
     Foreman(i64),
     /// The FQDN, compared without case.
     Name(String),
+    /// The MAC address of its provisioning interface, as [`parse_mac`] spells it. Never read from a
+    /// path: it is how a machine is known that sends no token.
+    Mac(String),
+    /// The address of its provisioning interface; as [`HostRef::Mac`].
+    Ip(IpAddr),
 }
 
 impl HostRef {
@@ -107,7 +122,7 @@ pub fn parse_host_name(text: &str) -> Result<Name, InvalidHostName> {
     }
     match HostRef::parse(&lower) {
         HostRef::Name(_) => Ok(name),
-        HostRef::Id(_) | HostRef::Foreman(_) => Err(InvalidHostName::LooksLikeAnId(lower)),
+        _ => Err(InvalidHostName::LooksLikeAnId(lower)),
     }
 }
 

@@ -74,6 +74,15 @@ impl<K> Id<K> {
         Self { uuid, kind: PhantomData }
     }
 
+    /// When it was made, by its time part; `None` for a UUID of another version.
+    #[must_use]
+    pub fn made_at(self) -> Option<Time> {
+        let (seconds, nanos) = self.uuid.get_timestamp()?.to_unix();
+        (self.uuid.get_version_num() == 7)
+            .then(|| Time::from_timestamp(i64::try_from(seconds).ok()?, nanos))
+            .flatten()
+    }
+
     /// The bare UUID.
     #[must_use]
     pub const fn uuid(self) -> Uuid {

@@ -79,6 +79,8 @@ pub enum SignalKind {
     Stalled,
     /// Reports were refused because their step is unknown.
     RejectedReports,
+    /// Reports were refused because they were too many.
+    Flooding,
 }
 
 /// Something derived that needs a person; it clears itself when its reason is gone.
@@ -128,13 +130,16 @@ impl Course {
         if self.state == State::Completed {
             return Some(Percent::FULL);
         }
-        let computed = if plan.is_empty() { self.reported? } else { self.weighed(plan, self.until(now)) };
+        let computed = if plan.is_empty() { self.reported? } else { self.weighed(plan, now) };
         Some(computed.max(self.floor).min(Percent::NEARLY))
     }
 
     /// Finished weight and the running steps' share of theirs, over the weight of all that is
     /// expected.
-    fn weighed(&self, plan: &Plan, until: Time) -> Percent {
+    fn weighed(&self, plan: &Plan, now: Time) -> Percent {
+        // Although an installed machine need not say that it is up, it boots, and the bar moves.
+        let boots = self.state == State::Installed && self.closed_at.is_none();
+        let until = if boots { now } else { self.until(now) };
         // A thousandth of a second is fine enough for a share of a week.
         let weight = |step: &PlannedStep| u64::from(step.weight_seconds).max(1) * 1000;
         let furthest = self.furthest(plan);
@@ -148,7 +153,30 @@ impl Course {
                 None => 0,
             })
             .sum();
-        Percent::of(done, plan.steps().iter().map(weight).sum())
+        let on_the_way = self.unannounced(plan, until, weight);
+        Percent::of(done + on_the_way, plan.steps().iter().map(weight).sum())
+    }
+
+    /// Most installers say only when a step is done. Then what has passed since the last end counts for
+    /// the steps up to the next that every site has, by the clock as in a step that is said to run.
+    fn unannounced(&self, plan: &Plan, until: Time, weight: impl Fn(&PlannedStep) -> u64) -> u64 {
+        let moves = matches!(self.state, State::Running | State::Installed);
+        let planned = || self.runs_now().filter(|run| plan.get(&run.label).is_some());
+        if !moves || planned().any(|run| run.state == RunState::Running) {
+            return 0;
+        }
+        let Some(since) = planned().filter_map(|run| run.finished_at).max() else { return 0 };
+        let furthest = self.furthest(plan);
+        let mut ahead = plan.steps().iter().filter(|step| Some(step.priority) > furthest);
+        let mut room = 0;
+        for step in ahead.by_ref() {
+            room += weight(step);
+            if !step.optional {
+                break;
+            }
+        }
+        let spent = u64::try_from((until - since).num_milliseconds()).unwrap_or(0);
+        spent.min(BY_CLOCK_MAX.share_of(room))
     }
 
     /// The order of the furthest step that was reached in this attempt. That the install failed
@@ -252,7 +280,29 @@ fn current(course: &Course, steps: &[StepProgress]) -> Option<StepProgress> {
 }
 
 fn signals(build: &Build, now: Time) -> Vec<Signal> {
-    stalled(build, now).into_iter().chain(rejected(build)).collect()
+    stalled(build, now).into_iter().chain(rejected(build)).chain(flooding(build, now)).collect()
+}
+
+/// How long after the last report that was too many a build counts as flooding, in seconds.
+const FLOODING_SECONDS: u64 = 15 * 60;
+
+/// More reports came than the limits allow, and not long ago.
+fn flooding(build: &Build, now: Time) -> Option<Signal> {
+    let over_limit = build.rejections.over_limit;
+    let since = over_limit.last_at?;
+    if seconds_between(since, now) > FLOODING_SECONDS {
+        return None;
+    }
+    let count = over_limit.count;
+    let reports = if count == 1 { "1 report was".to_owned() } else { format!("{count} reports were") };
+    Some(Signal {
+        kind: SignalKind::Flooding,
+        since,
+        detail: format!(
+            "{reports} refused because this host sends more than it may; look what repeats itself in its templates, or \
+             raise the limits"
+        ),
+    })
 }
 
 fn rejected(build: &Build) -> Option<Signal> {

@@ -7,41 +7,23 @@ use std::{collections::HashMap, sync::Arc};
 
 use diesel::prelude::*;
 use milepost_domain::{
-    Build, BuildId, Host, HostFacts, HostId, Id, Label, Plan, StepRun, Time, build::MarkedEvent,
-    host::HostRef,
+    Build, BuildId, Host, HostId, Id, Plan, StepRun, Time, build::MarkedEvent, host::HostRef,
 };
 use uuid::Uuid;
 
+mod opening;
+
+pub(crate) use self::opening::open_announced;
+pub use self::opening::{Announcement, Opened, Opening};
 use crate::{
     Conflict, Error, Result, Store,
+    audit::{self, Entry},
     change::{self, Change},
-    credential::{self, Credential, TokenHash},
     host,
     notify::{self, Node},
-    row::{BuildRow, HostRow, StepRunRow, from_json, to_json},
+    row::{BuildRow, HostRow, StepRunRow, from_json},
     schema::{builds, hosts, plans, step_runs},
 };
-
-/// What is said when a build is opened.
-#[derive(Debug, Clone)]
-pub struct Opening {
-    /// Whose build it is.
-    pub host: HostFacts,
-    /// How the host is installed.
-    pub workflow: Label,
-    /// What is expected of it.
-    pub plan: Arc<Plan>,
-    /// Hash of the credential for its reports, if it has one.
-    pub credential: Option<TokenHash>,
-    /// When it is opened.
-    pub now: Time,
-    /// When the credential runs out.
-    pub expires_at: Time,
-    /// The build's id, if one is made.
-    pub build_id: BuildId,
-    /// The host's id, if one is made.
-    pub host_id: HostId,
-}
 
 /// A build with its host.
 #[derive(Debug, Clone)]
@@ -52,103 +34,46 @@ pub struct HostBuild {
     pub build: Build,
 }
 
-/// What opening came to.
-#[derive(Debug, Clone)]
-pub enum Opened {
-    /// A new build.
-    New(HostBuild),
-    /// The credential was known: the build that it identifies, as it is.
-    Known(HostBuild),
-}
-
-/// What was changed on the way to an answer, and is to be forgotten once that is committed.
-#[derive(Default)]
-struct Touched {
-    hosts: Vec<HostId>,
-    builds: Vec<Uuid>,
-}
-
 impl Store {
-    /// Opens a build, or answers the one that the credential identifies already. Those of the same
-    /// host before it are closed.
+    /// Counts reports on a build that were refused because they were too many.
     ///
     /// # Errors
-    /// When the credential belongs to another host's build.
-    pub fn open(&self, opening: &Opening) -> Result<Opened> {
-        let (memory, node) = (&self.shared().memory, self.shared().node);
-        let (opened, touched) = self.write(|connection| {
-            let mut touched = Touched::default();
-            let opened = open(connection, opening, node, &mut touched)?;
-            notify::tell_of_hosts(connection, node, &touched.hosts)?;
-            Ok((opened, touched))
+    /// When the database cannot be reached.
+    pub fn note_over_limit(&self, id: BuildId, count: u32, now: Time) -> Result<()> {
+        let shared = self.shared();
+        let count = i32::try_from(count).unwrap_or(i32::MAX);
+        self.write(|connection| {
+            // Whoever has the build in mind reads it anew.
+            diesel::update(builds::table.find(id.uuid()))
+                .set((
+                    builds::limited_reports.eq(builds::limited_reports + count),
+                    builds::limited_at.eq(now),
+                    builds::version.eq(builds::version + 1),
+                ))
+                .execute(connection)?;
+            notify::tell_of_builds(connection, shared.node, &[id.uuid()])
         })?;
-        memory.doubt_builds(&touched.builds);
-        memory.doubt_hosts(&touched.hosts.iter().map(|host| host.uuid()).collect::<Vec<_>>());
-        if let (Opened::New(new), Some(hash)) = (&opened, opening.credential) {
-            memory
-                .learn_credential(hash, Credential { build: new.build.id, expires_at: new.build.expires_at });
-        }
-        Ok(opened)
+        shared.memory.doubt_builds(&[id.uuid()]);
+        Ok(())
     }
 
-    /// Records a verdict; saying again what is so already changes nothing.
+    /// Records a verdict, and that in the audit trail; saying again what is so already changes nothing.
     ///
     /// # Errors
     /// When the build is past that.
-    pub fn judge(&self, id: BuildId, verdict: Verdict, now: Time) -> Result<HostBuild> {
-        let judged = self.write(|connection| judge(connection, id, verdict, now, self.shared().node))?;
+    pub fn judge(&self, id: BuildId, verdict: Verdict, now: Time, entry: &Entry) -> Result<HostBuild> {
+        let node = self.shared().node;
+        let judged = self.write(|connection| {
+            let (judged, is_new) = judge(connection, id, verdict, now, node)?;
+            if is_new {
+                let entry = entry.clone().to(format!("build {id}")).about(&judged.host.facts);
+                audit::record(connection, &entry.with(judged.build.course.state.to_string()))?;
+            }
+            Ok(judged)
+        })?;
         self.shared().memory.doubt_builds(&[id.uuid()]);
         Ok(judged)
     }
-}
-
-fn open(
-    connection: &mut PgConnection,
-    opening: &Opening,
-    node: Node,
-    touched: &mut Touched,
-) -> Result<Opened> {
-    let (host, retired) = host::register(connection, &opening.host, opening.host_id, opening.now)?;
-    touched.hosts.push(host.id);
-    touched.hosts.extend(retired);
-    if let Some(hash) = opening.credential
-        && let Some(known) = credential::find(connection, hash)?
-    {
-        let build = load(connection, known.build, opening.now)?;
-        if build.host != host.id {
-            return Err(Conflict::CredentialInUse.into());
-        }
-        return Ok(Opened::Known(HostBuild { host, build }));
-    }
-    let unclosed: Vec<Uuid> = builds::table
-        .filter(builds::host_id.eq(host.id.uuid()))
-        .filter(builds::closed_at.is_null())
-        .select(builds::id)
-        .for_update()
-        .load(connection)?;
-    for earlier in load_known(connection, &unclosed)? {
-        let mut closed = earlier.build.clone();
-        closed.settle(opening.now);
-        closed.mark(MarkedEvent::Supersede, opening.now);
-        save(connection, &earlier, &closed, node)?;
-    }
-    touched.builds = unclosed;
-    let (id, plan) = (opening.build_id, Arc::clone(&opening.plan));
-    let build = Build::open(id, host.id, opening.workflow.clone(), plan, opening.now, opening.expires_at);
-    insert(connection, &build)?;
-    if let Some(hash) = opening.credential {
-        credential::insert(connection, hash, build.id, opening.expires_at)?;
-    }
-    Ok(Opened::New(HostBuild { host, build }))
-}
-
-fn insert(connection: &mut PgConnection, build: &Build) -> Result<()> {
-    diesel::insert_into(plans::table)
-        .values((plans::digest.eq(build.plan.digest().to_vec()), plans::steps.eq(to_json(&*build.plan)?)))
-        .on_conflict_do_nothing()
-        .execute(connection)?;
-    diesel::insert_into(builds::table).values(BuildRow::of(build)?).execute(connection)?;
-    Ok(())
 }
 
 /// The build that a host has under way, or the last one it had; `None` when it never had any.
@@ -266,6 +191,10 @@ pub(crate) fn look(connection: &mut PgConnection, named: &HostRef) -> Result<(Ho
         HostRef::Name(name) => {
             query.filter(hosts::name.eq(name)).filter(hosts::retired_at.is_null()).first(connection)
         }
+        HostRef::Mac(_) | HostRef::Ip(_) => {
+            let id = host::find(connection, named)?.id;
+            query.filter(hosts::id.eq(id.uuid())).first(connection)
+        }
     }
     .optional()?;
     let Some((host, row, plan)) = found else {
@@ -348,7 +277,7 @@ fn judge(
     verdict: Verdict,
     now: Time,
     node: Node,
-) -> Result<HostBuild> {
+) -> Result<(HostBuild, bool)> {
     use milepost_domain::State;
     let known = load_for_update(connection, id)?;
     let mut build = known.build.clone();
@@ -373,5 +302,5 @@ fn judge(
         }
         save(connection, &known, &build, node)?;
     }
-    load_with_host(connection, id, now)
+    Ok((load_with_host(connection, id, now)?, state != target))
 }

@@ -18,10 +18,11 @@ pub enum Meaning {
 
 /// Every constraint and unique index of the schema, by name.
 pub const MEANINGS: &[(&str, Meaning)] = &[
+    ("audit_pkey", Meaning::Ours),
     ("builds_attempt_check", Meaning::Ours),
     ("builds_floor_check", Meaning::Ours),
     ("builds_host_id_fkey", Meaning::Race),
-    ("builds_pkey", Meaning::Ours),
+    ("builds_pkey", Meaning::Race),
     ("builds_plan_fkey", Meaning::Ours),
     ("builds_reported_check", Meaning::Ours),
     ("builds_state_check", Meaning::Ours),
@@ -29,7 +30,7 @@ pub const MEANINGS: &[(&str, Meaning)] = &[
     ("credentials_pkey", Meaning::Conflict(Conflict::CredentialInUse)),
     ("hosts_foreman_id_key", Meaning::Race),
     ("hosts_name_key", Meaning::Race),
-    ("hosts_pkey", Meaning::Ours),
+    ("hosts_pkey", Meaning::Race),
     ("plans_pkey", Meaning::Race),
     ("report_logs_pkey", Meaning::Race),
     ("reports_percentage_check", Meaning::Ours),
@@ -42,6 +43,9 @@ pub const MEANINGS: &[(&str, Meaning)] = &[
     ("steps_priority_check", Meaning::Ours),
     ("steps_timeout_seconds_check", Meaning::Ours),
     ("steps_weight_seconds_check", Meaning::Ours),
+    ("tokens_kind_check", Meaning::Ours),
+    ("tokens_pkey", Meaning::Race),
+    ("tokens_scope_check", Meaning::Ours),
     ("workflows_pkey", Meaning::Race),
     ("workflows_registry_check", Meaning::Ours),
 ];

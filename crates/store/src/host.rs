@@ -25,15 +25,29 @@ pub fn find(connection: &mut PgConnection, host: &HostRef) -> Result<Host> {
         HostRef::Name(name) => {
             query.filter(hosts::name.eq(name)).filter(hosts::retired_at.is_null()).first(connection)
         }
+        // Foreman takes the newest as well, where several have it.
+        HostRef::Mac(mac) => query
+            .filter(hosts::mac.eq(mac))
+            .filter(hosts::retired_at.is_null())
+            .order(hosts::id.desc())
+            .first(connection),
+        HostRef::Ip(ip) => query
+            .filter(hosts::ip.eq(ip.to_string()))
+            .filter(hosts::retired_at.is_null())
+            .order(hosts::id.desc())
+            .first(connection),
     };
     row.optional()?.ok_or_else(|| not_found(host))?.into_domain()
 }
 
-fn not_found(host: &HostRef) -> Error {
+/// That there is no such host.
+#[must_use]
+pub fn not_found(host: &HostRef) -> Error {
     match host {
         HostRef::Id(id) => Error::not_found("host", id),
         HostRef::Foreman(id) => Error::not_found("host", id),
-        HostRef::Name(name) => Error::not_found("host", name),
+        HostRef::Name(name) | HostRef::Mac(name) => Error::not_found("host", name),
+        HostRef::Ip(ip) => Error::not_found("host", ip),
     }
 }
 

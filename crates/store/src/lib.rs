@@ -3,6 +3,7 @@
 //! The rule it protects: callers speak in domain values and get domain values back; a row never
 //! leaves this crate, and there is one write path for reports, [`ingest`].
 
+pub mod audit;
 pub mod build;
 mod change;
 #[doc(hidden)]
@@ -26,6 +27,7 @@ mod schema;
 mod search;
 mod seen;
 pub mod storage;
+pub mod token;
 
 pub use diesel::PgConnection;
 pub use error::{Conflict, Error};

@@ -5,7 +5,7 @@
 
 use diesel::{PgConnection, QueryableByName, RunQueryDsl, sql_types};
 use milepost_domain::{
-    Build, BuildId, Host, HostId, State, Time,
+    Bounds, Build, BuildId, Host, HostId, State, Time,
     search::{Expr, Field, Kind, Order},
 };
 use uuid::Uuid;
@@ -111,6 +111,8 @@ pub struct Query {
     pub offset: i64,
     /// The request's time.
     pub now: Time,
+    /// Of which hosts.
+    pub bounds: Bounds,
 }
 
 /// One page, and how many there are in all.
@@ -136,7 +138,7 @@ struct Ids {
     id: Uuid,
 }
 
-fn count(connection: &mut PgConnection, statement: Statement) -> Result<i64> {
+pub(crate) fn count(connection: &mut PgConnection, statement: Statement) -> Result<i64> {
     Ok(statement.into_query().get_result::<Count>(connection)?.count)
 }
 
@@ -217,9 +219,12 @@ fn page_of_ids(
         if let Some(host) = only {
             statement.push(" AND ").push(from.host).push(" = ").bind(Bind::Uuid(host.uuid()));
         }
+        statement.push_bounds(&query.bounds, "h");
         statement
     };
-    let total = count(connection, start("count(*)", from.all))?;
+    // Who is bound counts hosts by what they say of themselves.
+    let all = if query.bounds.is_bound() { from.searched } else { from.all };
+    let total = count(connection, start("count(*)", all))?;
     let subtotal = if query.search.is_some() {
         let mut statement = start("count(*)", from.searched);
         searched(&mut statement, query.search.as_ref(), &column);
@@ -391,7 +396,12 @@ pub fn reports(
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub fn states(connection: &mut PgConnection, since: Time, now: Time) -> Result<Vec<(State, i64)>> {
+pub fn states(
+    connection: &mut PgConnection,
+    since: Time,
+    now: Time,
+    bounds: &Bounds,
+) -> Result<Vec<(State, i64)>> {
     #[derive(QueryableByName)]
     struct Row {
         #[diesel(sql_type = sql_types::Text)]
@@ -402,9 +412,12 @@ pub fn states(connection: &mut PgConnection, since: Time, now: Time) -> Result<V
     let state = FIELDS.iter().find(|field| field.name == "state").map_or_else(String::new, column);
     let mut statement = Statement::default();
     statement.push("SELECT s.state, count(*) AS count FROM (SELECT ");
-    statement.push(&state).push(" AS state FROM builds b WHERE ").bind(Bind::Time(now));
+    statement.push(&state).push(" AS state FROM builds b");
+    statement.push(if bounds.is_bound() { " JOIN hosts h ON h.id = b.host_id" } else { "" });
+    statement.push(" WHERE ").bind(Bind::Time(now));
     statement.push(" IS NOT NULL AND (b.ended_at IS NULL OR b.ended_at > ").bind(Bind::Time(since));
-    statement.push(")) s GROUP BY s.state");
+    statement.push(")").push_bounds(bounds, "h");
+    statement.push(") s GROUP BY s.state");
     let rows: Vec<Row> = statement.into_query().load(connection)?;
     rows.into_iter().map(|row| Ok((crate::row::parsed("builds.state", &row.state)?, row.count))).collect()
 }

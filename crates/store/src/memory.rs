@@ -6,9 +6,10 @@
 //! of that build meanwhile. What is doubted is kept for when the database is away, with its age.
 
 use std::{
+    collections::HashSet,
     num::NonZeroUsize,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -119,6 +120,8 @@ pub(crate) struct Memory {
     shards: Vec<Shard>,
     hosts: Mutex<Hosts>,
     credentials: Mutex<LruCache<TokenHash, Credential>>,
+    /// Tokens that are void, all of them.
+    revoked: RwLock<HashSet<Uuid>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -138,6 +141,7 @@ impl Memory {
             shards: (0..SHARDS).map(|_| shard()).collect(),
             hosts: Mutex::new(Hosts { known: LruCache::new(at_least_one(HOSTS)), said: 0 }),
             credentials: Mutex::new(LruCache::new(at_least_one(CREDENTIALS))),
+            revoked: RwLock::default(),
         }
     }
 
@@ -276,6 +280,19 @@ impl Memory {
         let mut hosts = lock(&self.hosts);
         hosts.said += 1;
         hosts.known.iter_mut().for_each(|(_, entry)| entry.doubt(now));
+    }
+
+    pub(crate) fn is_revoked(&self, token: Uuid) -> bool {
+        self.revoked.read().unwrap_or_else(PoisonError::into_inner).contains(&token)
+    }
+
+    pub(crate) fn revoke(&self, token: Uuid) {
+        self.revoked.write().unwrap_or_else(PoisonError::into_inner).insert(token);
+    }
+
+    /// Takes over what the database says.
+    pub(crate) fn keep_revoked(&self, tokens: HashSet<Uuid>) {
+        *self.revoked.write().unwrap_or_else(PoisonError::into_inner) = tokens;
     }
 
     /// What the credential of that hash opens. One that was registered never changes.

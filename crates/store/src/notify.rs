@@ -1,4 +1,4 @@
-//! The word between nodes: which builds and hosts one of them has changed.
+//! The word between nodes: which builds, hosts and tokens one of them has changed.
 //!
 //! The rule it protects: what another node committed is seen here within a tenth of a second;
 //! while that cannot be promised, because the connection that listens is gone, nothing that is
@@ -17,7 +17,7 @@ use diesel::{Connection, PgConnection, RunQueryDsl, sql_query, sql_types::Text};
 use milepost_domain::HostId;
 use uuid::Uuid;
 
-use crate::{Error, Result, memory::Memory};
+use crate::{Error, Result, memory::Memory, token};
 
 /// Where the word is spoken.
 pub(crate) const CHANNEL: &str = "milepost";
@@ -54,6 +54,14 @@ pub(crate) fn words_of_builds(node: Node, builds: &[Uuid]) -> Vec<String> {
     words(node, 'b', builds)
 }
 
+/// Says that `node` has changed these builds, when the transaction commits.
+///
+/// # Errors
+/// When the database refuses.
+pub(crate) fn tell_of_builds(connection: &mut PgConnection, node: Node, builds: &[Uuid]) -> Result<()> {
+    tell(connection, words_of_builds(node, builds))
+}
+
 /// Says that `node` has changed these hosts, or what they have under way, when the transaction
 /// commits.
 ///
@@ -61,7 +69,19 @@ pub(crate) fn words_of_builds(node: Node, builds: &[Uuid]) -> Vec<String> {
 /// When the database refuses.
 pub(crate) fn tell_of_hosts(connection: &mut PgConnection, node: Node, hosts: &[HostId]) -> Result<()> {
     let ids: Vec<Uuid> = hosts.iter().map(|host| host.uuid()).collect();
-    for word in words(node, 'h', &ids) {
+    tell(connection, words(node, 'h', &ids))
+}
+
+/// Says that `node` has made tokens void, when the transaction commits.
+///
+/// # Errors
+/// When the database refuses.
+pub(crate) fn tell_of_tokens(connection: &mut PgConnection, node: Node) -> Result<()> {
+    tell(connection, vec![format!("{node} t ")])
+}
+
+fn tell(connection: &mut PgConnection, words: Vec<String>) -> Result<()> {
+    for word in words {
         sql_query("SELECT pg_notify($1, $2)")
             .bind::<Text, _>(CHANNEL)
             .bind::<Text, _>(word)
@@ -83,6 +103,8 @@ fn words(node: Node, what: char, ids: &[Uuid]) -> Vec<String> {
 enum Heard {
     Builds(Vec<Uuid>),
     Hosts(Vec<Uuid>),
+    /// Tokens were made void; which, the database knows.
+    Tokens,
     /// Our own, which we know.
     Ours,
     /// Of a version that has more to say: then nothing that is remembered is sure.
@@ -105,6 +127,7 @@ fn hear(word: &str, ours: Node) -> Heard {
     match (what, ids) {
         ("b", Some(ids)) => Heard::Builds(ids),
         ("h", Some(ids)) => Heard::Hosts(ids),
+        ("t", _) => Heard::Tokens,
         _ => Heard::Unknown,
     }
 }
@@ -135,7 +158,10 @@ fn attend(url: &str, ours: Node, memory: &Weak<Memory>, stop: &Receiver<()>) -> 
     sql_query(format!("LISTEN {CHANNEL}")).execute(&mut connection)?;
     match memory.upgrade() {
         // What was missed is forgotten; from here on nothing is.
-        Some(memory) => memory.believe(),
+        Some(memory) => {
+            memory.keep_revoked(token::revoked(&mut connection)?);
+            memory.believe();
+        }
         None => return Ok(()),
     }
     let mut proven = Instant::now();
@@ -150,6 +176,7 @@ fn attend(url: &str, ours: Node, memory: &Weak<Memory>, stop: &Receiver<()>) -> 
                 Heard::Ours => {}
                 Heard::Builds(ids) => memory.doubt_builds(&ids),
                 Heard::Hosts(ids) => memory.doubt_hosts(&ids),
+                Heard::Tokens => memory.keep_revoked(token::revoked(&mut connection)?),
                 Heard::Unknown => memory.doubt_all(),
             }
         }

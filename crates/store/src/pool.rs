@@ -24,7 +24,7 @@ use crate::{
     memory::Memory,
     meters::Meters,
     notify::{self, Node},
-    registry,
+    registry, token,
 };
 
 /// How often a transaction is run again before its error is answered.
@@ -143,6 +143,7 @@ impl Store {
             .map_err(|error| Error::Unavailable(error.to_string()))?;
         let mut connection = pool.get().map_err(|error| Error::Unavailable(error.to_string()))?;
         let registry = registry::load(&mut connection.connection, mode)?;
+        let revoked = token::revoked(&mut connection.connection)?;
         drop(connection);
         let shared = Arc::new(Shared {
             url,
@@ -152,6 +153,7 @@ impl Store {
             meters: Meters::default(),
             registry: RwLock::new(Arc::new(registry)),
         });
+        shared.memory.keep_revoked(revoked);
         let listener = listen(&shared)?;
         let ingest = Ingest::start(&shared, &settings.ingest)?;
         Ok(Self(Arc::new(Inner { ingest, _listener: listener, pool, shared })))

@@ -13,15 +13,18 @@ use milepost_domain::Time;
 use uuid::Uuid;
 
 use crate::{
-    Error, Result,
+    Error, Result, audit,
     partition::{self, Left, Table, alone, first_id, number, shortly, why},
     schema::{builds, credentials, step_runs},
+    token,
 };
 
 /// How many rows of a default partition are deleted in one transaction.
 const ROWS: i64 = 5_000;
 /// How many builds are; each has a few dozen step runs.
 const BUILDS: i64 = 500;
+/// How long tokens that have run out are still listed.
+const TOKENS_KEPT: Duration = Duration::days(31);
 /// How many transactions of each kind there are before [`retire`] comes back.
 const CHUNKS: usize = 20;
 
@@ -30,7 +33,7 @@ const CHUNKS: usize = 20;
 pub struct Policy {
     /// Reports and their logs, after the day on which their build was opened.
     pub reports_days: Option<u32>,
-    /// Builds, their steps and credentials, after they ended.
+    /// Builds, their steps and credentials, after they ended; and the audit trail.
     pub builds_days: Option<u32>,
 }
 
@@ -141,7 +144,9 @@ pub fn retire(connection: &mut PgConnection, now: Time, policy: &Policy, dry_run
         if let Some(before) = policy.builds_before(now) {
             let deleted = in_chunks(&mut retired.unfinished, BUILDS, || delete_builds(connection, before))?;
             retired.builds += deleted;
+            in_chunks(&mut retired.unfinished, ROWS, || audit::forget(connection, before, ROWS))?;
         }
+        token::forget(connection, now - TOKENS_KEPT)?;
         Ok(retired)
     })
 }

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use milepost_domain::{
     Build, Host, HostFacts, Id, Percent, Plan, StepRun,
-    build::{Course, Rejections},
+    build::{Course, OverLimit, Rejections},
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -129,6 +129,8 @@ pub(crate) struct BuildRow {
     pub(crate) rejected_reports: i32,
     pub(crate) rejected_label: Option<String>,
     pub(crate) rejected_at: Option<DateTime<Utc>>,
+    pub(crate) limited_reports: i32,
+    pub(crate) limited_at: Option<DateTime<Utc>>,
     pub(crate) version: i64,
 }
 
@@ -161,6 +163,8 @@ impl BuildRow {
             rejected_reports: count(build.rejections.count),
             rejected_label: rejected.0.map(|label| label.to_string()),
             rejected_at: rejected.1,
+            limited_reports: count(build.rejections.over_limit.count),
+            limited_at: build.rejections.over_limit.last_at,
             version: 0,
         })
     }
@@ -178,6 +182,10 @@ impl BuildRow {
                 count: number("builds.rejected_reports", self.rejected_reports)?,
                 last: parsed_option("builds.rejected_label", self.rejected_label.as_deref())?
                     .zip(self.rejected_at),
+                over_limit: OverLimit {
+                    count: number("builds.limited_reports", self.limited_reports)?,
+                    last_at: self.limited_at,
+                },
             },
             course: Course {
                 state: parsed("builds.state", &self.state)?,

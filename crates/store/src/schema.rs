@@ -50,6 +50,8 @@ diesel::table! {
         rejected_reports -> Int4,
         rejected_label -> Nullable<Text>,
         rejected_at -> Nullable<Timestamptz>,
+        limited_reports -> Int4,
+        limited_at -> Nullable<Timestamptz>,
         version -> Int8,
     }
 }
@@ -129,6 +131,37 @@ diesel::table! {
         description -> Nullable<Text>,
         registry -> Nullable<Text>,
         steps -> Jsonb,
+    }
+}
+
+diesel::table! {
+    tokens (id) {
+        id -> Uuid,
+        kind -> Text,
+        name -> Text,
+        scope -> Nullable<Text>,
+        organizations -> Array<Text>,
+        locations -> Array<Text>,
+        created_at -> Timestamptz,
+        created_by -> Text,
+        expires_at -> Nullable<Timestamptz>,
+        revoked_at -> Nullable<Timestamptz>,
+        revoked_by -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    audit (id) {
+        id -> Uuid,
+        at -> Timestamptz,
+        actor -> Text,
+        action -> Text,
+        target -> Text,
+        detail -> Nullable<Text>,
+        organization -> Nullable<Text>,
+        location -> Nullable<Text>,
+        address -> Nullable<Text>,
+        request_id -> Text,
     }
 }
 

@@ -8,7 +8,10 @@ use diesel::{
     query_builder::{BoxedSqlQuery, SqlQuery},
     sql_types::{Array, BigInt, Bool, Integer, Text, Timestamptz, Uuid},
 };
-use milepost_domain::search::{Expr, Field, Test, TimeRange, Value};
+use milepost_domain::{
+    Bounds,
+    search::{Expr, Field, Test, TimeRange, Value},
+};
 
 /// A statement under construction: its text, and the values of its binds in order.
 #[derive(Debug, Default)]
@@ -26,6 +29,7 @@ pub(crate) enum Bind {
     Bool(bool),
     Uuid(uuid::Uuid),
     Uuids(Vec<uuid::Uuid>),
+    Texts(Vec<String>),
 }
 
 impl From<Value> for Bind {
@@ -75,6 +79,19 @@ impl Statement {
                 self.push(")");
             }
             Expr::Compare { field, test } => self.push_test(&column(field), test),
+        }
+    }
+
+    /// Appends what [`Bounds::allow`] means, over the columns of an alias; nothing where there are none.
+    pub(crate) fn push_bounds(&mut self, bounds: &Bounds, alias: &str) {
+        for (column, titles) in [("organization", &bounds.organizations), ("location", &bounds.locations)] {
+            if titles.is_empty() {
+                continue;
+            }
+            let column = format!("{alias}.{column}");
+            let titles = titles.iter().map(ToString::to_string).collect();
+            self.push(" AND EXISTS (SELECT FROM unnest(").bind(Bind::Texts(titles)).push(") AS bound WHERE ");
+            self.push(&format!("{column} = bound OR starts_with({column}, bound || '/'))"));
         }
     }
 
@@ -148,6 +165,7 @@ impl Statement {
             Bind::Bool(truth) => query.bind::<Bool, _>(truth),
             Bind::Uuid(uuid) => query.bind::<Uuid, _>(uuid),
             Bind::Uuids(uuids) => query.bind::<Array<Uuid>, _>(uuids),
+            Bind::Texts(texts) => query.bind::<Array<Text>, _>(texts),
         })
     }
 }

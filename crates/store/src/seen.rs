@@ -94,6 +94,12 @@ impl Store {
         })
     }
 
+    /// A build as it was last known here, although it may have changed since. Asks nobody.
+    #[must_use]
+    pub fn last_known_build(&self, id: BuildId) -> Option<Build> {
+        self.shared().memory.last_build(id.uuid()).map(|(known, _)| known.build.clone())
+    }
+
     /// What the credential of that hash opens, if it is remembered. Asks nobody.
     #[must_use]
     pub fn remembered_credential(&self, hash: TokenHash) -> Option<Credential> {

@@ -1,8 +1,12 @@
 //! The service, in this process, on a free port and a database of its own.
 
-use std::{net::TcpListener, sync::mpsc, thread};
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::mpsc,
+    thread,
+};
 
-use milepost_api::{App, Scope, Secret, Settings};
+use milepost_api::{App, Keys, NewToken, Scope, Settings};
 use milepost_domain::registry::Mode;
 use milepost_store::Store;
 use tokio::sync::oneshot;
@@ -26,7 +30,8 @@ pub struct Server {
     pub url: String,
     /// Its database.
     pub database: Database,
-    secret: Secret,
+    /// The keys that it signs and verifies with.
+    pub keys: Keys,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
 }
@@ -41,46 +46,56 @@ impl Server {
     /// A service with settings of one's own.
     #[must_use]
     pub fn with(options: Options) -> Self {
-        Self::on(Database::new(), options)
+        let keys: Keys = Keys::generate().parse().expect("a secret");
+        Self::on(Database::new(), keys, options)
     }
 
-    /// A service on a database that others may use too.
+    /// Another node of the same service: on its database, with its keys.
     #[must_use]
-    pub fn on(database: Database, options: Options) -> Self {
-        let secret: Secret = Secret::generate().parse().expect("a secret");
+    pub fn beside(&self, options: Options) -> Self {
+        Self::on(self.database.clone(), self.keys.clone(), options)
+    }
+
+    fn on(database: Database, keys: Keys, options: Options) -> Self {
         let store = Store::connect(&database.url, &options.store, options.registry).expect("a store");
         let mut settings = options.settings;
         settings.workers = Some(1);
-        let app = App::new(store, secret.clone(), settings);
+        let app = App::new(store, keys.clone(), settings);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let (stop, stopped) = oneshot::channel::<()>();
         let (ready, is_ready) = mpsc::channel();
         let thread = thread::spawn(move || {
-            let tell = move |address| ready.send(address).expect("the test waits");
+            let tell = move |at: &[SocketAddr]| ready.send(at[0]).expect("the test waits");
             let stop = async move {
                 // A dropped sender ends it as well.
                 let _ = stopped.await;
             };
-            milepost_api::run(app, listener, tell, stop).expect("a server");
+            milepost_api::run(app, vec![listener.into()], tell, stop).expect("a server");
         });
         let address = is_ready.recv().expect("the server is up");
         let url = format!("http://{address}");
-        Self { url, database, secret, stop: Some(stop), thread: Some(thread) }
+        Self { url, database, keys, stop: Some(stop), thread: Some(thread) }
     }
 
     /// A token of that scope, valid for an hour.
     #[must_use]
     pub fn token(&self, scope: Scope) -> String {
-        self.secret.mint(scope, chrono::Duration::try_hours(1)).expect("a token")
+        self.keys.mint(&NewToken::of(scope, chrono::Duration::try_hours(1))).expect("a token")
     }
 
     /// A token that ran out an hour ago.
     #[must_use]
     pub fn expired_token(&self, scope: Scope) -> String {
-        self.secret.mint(scope, chrono::Duration::try_hours(-1)).expect("a token")
+        self.keys.mint(&NewToken::of(scope, chrono::Duration::try_hours(-1))).expect("a token")
     }
 
-    /// A client that may do everything.
+    /// A client that may do everything, tokens included.
+    #[must_use]
+    pub fn admin(&self) -> Api {
+        Api::new(&self.url, Some(self.token(Scope::Admin)))
+    }
+
+    /// A client that may do everything with builds and the registry.
     #[must_use]
     pub fn manage(&self) -> Api {
         Api::new(&self.url, Some(self.token(Scope::Manage)))

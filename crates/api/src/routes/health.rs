@@ -119,6 +119,8 @@ pub(crate) async fn metrics(app: web::Data<App>) -> Result<HttpResponse, Problem
     let condition = app.store.condition();
     let mut registry = Registry::with_prefix("milepost");
     app.store.meters().register(&mut registry);
+    app.limits.register(&mut registry);
+    app.connections.register(&mut registry);
     let mut gauge = |name: &str, help: &str, value: u64| {
         let gauge: Gauge = Gauge::default();
         gauge.set(i64::try_from(value).unwrap_or(i64::MAX));

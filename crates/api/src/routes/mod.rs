@@ -4,6 +4,7 @@
 //! in the document.
 
 pub(crate) mod health;
+pub(crate) mod sign_in;
 mod unattended;
 mod v2;
 
@@ -14,7 +15,7 @@ use actix_web::{
 use utoipa_actix_web::{scope, service_config::ServiceConfig};
 
 use crate::{
-    openapi,
+    listen, openapi,
     problem::{Code, Problem},
 };
 
@@ -33,7 +34,7 @@ pub(crate) async fn unknown(request: HttpRequest) -> Result<HttpResponse, Proble
     let pattern = request.resource_map().match_pattern(request.path()).unwrap_or_default();
     let allowed = openapi::methods(&pattern);
     if allowed.is_empty() {
-        return Err(Problem::not_found("there is nothing at this path; /docs lists what there is"));
+        return Err(listen::not_here());
     }
     let detail = format!("{} does not fit {pattern}, which takes {allowed}", request.method());
     let mut response = Problem::new(Code::MethodNotAllowed, detail).error_response();

@@ -113,7 +113,7 @@ impl Picker {
         Settings { connections, ingest: ingest::Settings { lanes, queue, batch, patience, spool }, ..usual }
     }
 
-    fn count(
+    pub(super) fn count(
         &mut self,
         key: &'static str,
         argument: Option<NonZeroU32>,

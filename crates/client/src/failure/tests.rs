@@ -32,7 +32,7 @@ async fn refused_with(status: &str, body: &str) -> (String, Failure) {
         body.len()
     );
     let (url, _) = answering(Box::leak(answer.into_boxed_str())).await;
-    let client = connect(&url, Some("t")).unwrap();
+    let client = connect(&url, Some("t"), None).unwrap();
     let failure = failure(&client).await;
     (url, failure)
 }
@@ -51,7 +51,7 @@ async fn a_refused_connection_asks_for_the_service() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         format!("http://{}", listener.local_addr().unwrap())
     };
-    let failure = failure(&connect(&url, None).unwrap()).await;
+    let failure = failure(&connect(&url, None, None).unwrap()).await;
     assert_eq!(
         failure.to_string(),
         format!(
@@ -93,7 +93,7 @@ async fn a_problem_says_its_detail_and_moves_no_cursor() {
 async fn something_else_at_the_url_is_named() {
     let (url, asked) =
         answering("HTTP/1.1 301 Moved\r\nlocation: https://elsewhere/\r\ncontent-length: 0\r\n\r\n").await;
-    let failure = failure(&connect(&url, Some("s3cret")).unwrap()).await;
+    let failure = failure(&connect(&url, Some("s3cret"), None).unwrap()).await;
     assert_eq!(
         failure.to_string(),
         format!(
@@ -114,7 +114,7 @@ async fn something_else_at_the_url_is_named() {
 async fn a_service_without_tls_is_no_https() {
     let (url, _) = answering("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await;
     // A machine without CA certificates refuses earlier.
-    let Ok(client) = connect(&url.replace("http:", "https:"), None) else { return };
+    let Ok(client) = connect(&url.replace("http:", "https:"), None, None) else { return };
     let failure = failure(&client).await;
     assert!(failure.to_string().contains("does it speak https there"), "{failure}");
 }

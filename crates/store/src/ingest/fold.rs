@@ -15,7 +15,7 @@ use diesel::{
 };
 use lru::LruCache;
 use milepost_domain::{
-    Build, Label, Plan, Report,
+    Build, Id, Label, Plan, Report, Time,
     registry::{Mode, Registry},
 };
 use uuid::Uuid;
@@ -23,7 +23,7 @@ use uuid::Uuid;
 use super::{Item, Receipt, What};
 use crate::{
     Error, Result,
-    build::{self, Known},
+    build::{self, Announcement, Known},
     change::{self, Change, NewReport},
     memory::Ticket,
     notify::Node,
@@ -36,6 +36,27 @@ use crate::{
 pub(super) struct Ids {
     version: i64,
     known: HashSet<Uuid>,
+}
+
+/// A build that may not be known yet, with what opens it.
+pub(super) struct Newcomer<'a> {
+    pub(super) announced: &'a Announcement,
+    /// When its first report came.
+    pub(super) at: Time,
+}
+
+impl Newcomer<'_> {
+    /// Opens it. What the database refuses of it is nobody else's fault: its reports then find no build.
+    fn open(&self, connection: &mut PgConnection, shared: &Shared, id: Uuid) -> Result<()> {
+        match build::open_announced(connection, shared, Id::from_uuid(id), self.announced, self.at) {
+            Err(error @ (Error::Unavailable(_) | Error::Interrupted(_))) => Err(error),
+            Err(error) => {
+                log::error!("build {id} cannot be opened by its token: {error}");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
 }
 
 /// A build on its way through a batch.
@@ -69,11 +90,11 @@ impl<'a> Folding<'a> {
         shared: &'a Shared,
         ids: &mut LruCache<Uuid, Ids>,
         is_fresh: &'a mut bool,
-        builds: &HashSet<Uuid>,
+        builds: &HashMap<Uuid, Option<Newcomer<'_>>>,
     ) -> Result<Self> {
         let mut found: Vec<(Ticket, Arc<Known>)> = Vec::with_capacity(builds.len());
         let mut missing: Vec<(Uuid, Ticket)> = Vec::new();
-        for id in builds {
+        for id in builds.keys() {
             let ticket = shared.memory.ticket(*id);
             match shared.memory.build(*id) {
                 Some(known) => found.push((ticket, known)),
@@ -82,7 +103,15 @@ impl<'a> Folding<'a> {
         }
         if !missing.is_empty() {
             let wanted: Vec<Uuid> = missing.iter().map(|(id, _)| *id).collect();
-            for known in build::load_known(connection, &wanted)? {
+            let mut loaded = build::load_known(connection, &wanted)?;
+            for id in wanted {
+                let is_known = loaded.iter().any(|known| known.build.id.uuid() == id);
+                if let Some(Some(newcomer)) = builds.get(&id).filter(|_| !is_known) {
+                    newcomer.open(connection, shared, id)?;
+                    loaded.extend(build::load_known(connection, &[id])?);
+                }
+            }
+            for known in loaded {
                 let known = Arc::new(known);
                 let id = known.build.id.uuid();
                 if let Some((_, ticket)) = missing.iter().find(|(wanted, _)| *wanted == id) {
@@ -136,7 +165,7 @@ impl<'a> Folding<'a> {
                 work.is_changed = true;
                 return Ok(Receipt::Recorded);
             }
-            What::Report { report, mode } => (report, *mode),
+            What::Report { report, mode, .. } => (report, *mode),
         };
         if work.known.contains(&report.id.uuid()) {
             return Ok(Receipt::Repeated);

@@ -31,7 +31,7 @@ use tokio::sync::oneshot;
 
 use self::spooling::Spooling;
 pub use self::spooling::{Condition, SpoolSettings};
-use crate::{Error, Result, Store, pool::Shared};
+use crate::{Error, Result, Store, build::Announcement, pool::Shared};
 
 /// What became of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,8 +79,9 @@ pub(crate) struct Item {
 
 #[derive(Debug, Clone)]
 enum What {
-    /// A report; the mode overrides what the registry says of the build's workflow.
-    Report { report: Report, mode: Option<Mode> },
+    /// A report; the mode overrides what the registry says of the build's workflow. A build that is
+    /// announced is opened if nobody did.
+    Report { report: Report, mode: Option<Mode>, announced: Option<Arc<Announcement>> },
     /// A report that was refused at the door while the database was away.
     Rejection { label: Label, at: Time },
 }
@@ -205,14 +206,22 @@ impl Item {
 
 impl Store {
     /// Takes reports of one build, in their order; the ticket brings a receipt for each once they
-    /// are on disk. `mode` overrides what the registry says of the build's workflow.
+    /// are on disk. `mode` overrides what the registry says of the build's workflow; a build that is
+    /// not known is opened by what is `announced` of it.
     ///
     /// # Errors
     /// [`Error::Busy`] at once when too many wait already. With the ticket: [`Error::NotFound`]
-    /// when the build is not known, [`Error::Unavailable`] when the database is away and the spool
+    /// when the build is not known and not announced, [`Error::Unavailable`] when the database is away and the spool
     /// cannot take them.
-    pub fn submit(&self, build: BuildId, reports: Vec<Report>, mode: Option<Mode>) -> Result<Ticket> {
-        let item = |report| Item { build, what: What::Report { report, mode } };
+    pub fn submit(
+        &self,
+        build: BuildId,
+        reports: Vec<Report>,
+        mode: Option<Mode>,
+        announced: Option<&Arc<Announcement>>,
+    ) -> Result<Ticket> {
+        let item =
+            |report| Item { build, what: What::Report { report, mode, announced: announced.cloned() } };
         self.ingest().submit(build, reports.into_iter().map(item).collect())
     }
 
@@ -221,6 +230,6 @@ impl Store {
     /// # Errors
     /// As [`Store::submit`].
     pub fn record(&self, build: BuildId, reports: &[Report], mode: Option<Mode>) -> Result<Vec<Receipt>> {
-        self.submit(build, reports.to_vec(), mode)?.wait()
+        self.submit(build, reports.to_vec(), mode, None)?.wait()
     }
 }

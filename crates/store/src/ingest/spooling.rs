@@ -18,7 +18,7 @@ use milepost_spool::{Limits, Record, Spool};
 use serde::{Deserialize, Serialize};
 
 use super::{Item, Receipt, What, fold::admit, writer::Fates};
-use crate::{Error, Result, pool::Shared};
+use crate::{Error, Result, build::Announcement, pool::Shared};
 
 /// Where reports are kept while the database is away, and how many.
 #[derive(Debug, Clone)]
@@ -74,7 +74,13 @@ fn ratio(part: u64, whole: u64) -> f64 {
 #[serde(rename_all = "snake_case")]
 enum Entry {
     /// A report that was let pass.
-    Report { build: BuildId, report: Report },
+    Report {
+        build: BuildId,
+        report: Report,
+        /// What opens the build if nobody did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        announced: Option<Box<Announcement>>,
+    },
     /// A report that was refused: it only counts.
     Rejection { build: BuildId, label: Label, at: Time },
 }
@@ -228,14 +234,17 @@ impl Spooling {
             What::Rejection { label, at } => {
                 (Entry::Rejection { build, label: label.clone(), at: *at }, Receipt::Recorded)
             }
-            What::Report { report, mode } => {
+            What::Report { report, mode, announced } => {
                 // Of a build that was never seen nothing can be refused: its plan may know the step.
                 let refused = self.shared.memory.last_build(build.uuid()).and_then(|(known, _)| {
                     let build = &known.build;
                     admit(&self.shared.registry(), &build.workflow, &build.plan, report, *mode).err()
                 });
                 match refused {
-                    None => (Entry::Report { build, report: report.clone() }, Receipt::Recorded),
+                    None => {
+                        let announced = announced.as_deref().cloned().map(Box::new);
+                        (Entry::Report { build, report: report.clone(), announced }, Receipt::Recorded)
+                    }
                     Some(refusal) => {
                         let (label, at) = (refusal.label.clone(), report.received_at);
                         (Entry::Rejection { build, label, at }, Receipt::Refused(refusal))
@@ -329,8 +338,12 @@ fn open(settings: &SpoolSettings) -> Result<Spool> {
 /// The item that a record holds. Its sender has been answered: no registry refuses it any more.
 pub(super) fn read(record: &Record) -> std::result::Result<Item, serde_json::Error> {
     Ok(match serde_json::from_slice(&record.payload)? {
-        Entry::Report { build, report } => {
-            Item { build, what: What::Report { report, mode: Some(milepost_domain::registry::Mode::Loose) } }
+        Entry::Report { build, report, announced } => {
+            let (mode, announced) = (
+                Some(milepost_domain::registry::Mode::Loose),
+                announced.map(|announced| Arc::new(*announced)),
+            );
+            Item { build, what: What::Report { report, mode, announced } }
         }
         Entry::Rejection { build, label, at } => Item { build, what: What::Rejection { label, at } },
     })

@@ -5,7 +5,7 @@
 //! the ids of its reports.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     num::NonZeroUsize,
     sync::{
         Arc,
@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use super::{
     Item, Receipt, What,
-    fold::{Folding, Ids},
+    fold::{Folding, Ids, Newcomer},
 };
 use crate::{Error, Result, change, memory::at_least_one, pool::Shared};
 
@@ -229,7 +229,7 @@ impl Session {
         fates: &mut [Option<Result<Receipt>>],
     ) -> Result<Vec<usize>> {
         let connection = connected(&mut self.connection, &self.shared, self.patience)?;
-        let named = builds(items, todo);
+        let named = newcomers(items, todo);
         let mut folding = Folding::begin(connection, &self.shared, &mut self.ids, is_fresh, &named)?;
         for &at in todo {
             let Some(item) = items.get(at) else { continue };
@@ -285,6 +285,18 @@ fn set(fates: &mut [Option<Result<Receipt>>], at: usize, fate: Result<Receipt>) 
 
 fn builds(items: &[Item], todo: &[usize]) -> HashSet<Uuid> {
     todo.iter().filter_map(|at| items.get(*at)).map(|item| item.build.uuid()).collect()
+}
+
+/// The builds of these items, with what opens those that are announced.
+fn newcomers<'a>(items: &'a [Item], todo: &[usize]) -> HashMap<Uuid, Option<Newcomer<'a>>> {
+    let mut builds = HashMap::with_capacity(todo.len());
+    for item in todo.iter().filter_map(|at| items.get(*at)) {
+        let newcomer = builds.entry(item.build.uuid()).or_insert(None);
+        if let (None, What::Report { report, announced: Some(announced), .. }) = (&newcomer, &item.what) {
+            *newcomer = Some(Newcomer { announced, at: report.received_at });
+        }
+    }
+    builds
 }
 
 fn key(item: &Item) -> (Uuid, Uuid) {

@@ -156,7 +156,7 @@ fn what_does_not_fit_into_the_queue_is_refused_at_once() {
     let build = open_kickstart(&node, "web1");
     let tickets = while_it_hangs(&database, || {
         // One is being written, two wait, and perhaps one was just taken.
-        let submit = |second| node.submit(build, vec![report("packages", INIT, second)], None);
+        let submit = |second| node.submit(build, vec![report("packages", INIT, second)], None, None);
         let answers: Vec<_> = (1..=8).map(submit).collect();
         assert!(answers.iter().any(|answer| matches!(answer, Err(Error::Busy))));
         answers.into_iter().flatten().collect::<Vec<_>>()

@@ -2,11 +2,14 @@
 
 use diesel::PgConnection;
 use milepost_domain::{
-    RunState, State, Status,
+    RunState, Scope, State, Status,
     registry::{Mode, SECONDS_MAX},
     report::PRIORITY_MAX,
 };
-use milepost_store::constraint::{MEANINGS, meaning};
+use milepost_store::{
+    constraint::{MEANINGS, meaning},
+    token::Kind,
+};
 use milepost_testkit::Database;
 
 use crate::sql::{assert_same_lines, lines};
@@ -74,6 +77,8 @@ const CHECKED_WORDS: &[(&str, &[&str])] = &[
     ("step_runs_state_check", RunState::WORDS),
     ("reports_status_check", Status::WORDS),
     ("workflows_registry_check", Mode::WORDS),
+    ("tokens_scope_check", Scope::WORDS),
+    ("tokens_kind_check", Kind::WORDS),
 ];
 
 #[test]
@@ -123,6 +128,7 @@ fn type_in_sql(diesel: &str) -> &'static str {
         "Bytea" => "bytea",
         "Jsonb" => "jsonb",
         "Bool" => "boolean",
+        "Array<Text>" => "ARRAY",
         other => panic!("this test does not know the type {other}"),
     }
 }

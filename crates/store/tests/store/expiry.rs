@@ -62,7 +62,9 @@ fn a_pending_build_reads_as_expired_from_the_moment_on_and_nothing_is_written() 
         found.build.as_ref().unwrap().course.state
     };
     assert_eq!((of("unheard"), of("heard"), of("later")), (State::Expired, State::Running, State::Pending));
-    let mut counted = store.read(|connection| list::states(connection, at(0), at(100))).unwrap();
+    let mut counted = store
+        .read(|connection| list::states(connection, at(0), at(100), &milepost_domain::Bounds::default()))
+        .unwrap();
     counted.sort();
     assert_eq!(counted, [(State::Pending, 1), (State::Running, 1), (State::Expired, 1)]);
 

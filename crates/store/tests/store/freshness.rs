@@ -7,7 +7,7 @@ use milepost_domain::{RunState, State, host::HostRef, registry::Mode};
 use milepost_store::{Error, Seen, Store, build::Verdict, ingest};
 use milepost_testkit::Database;
 
-use crate::support::{DONE, INIT, at, node, open, open_kickstart, opening, record, report, store};
+use crate::support::{DONE, INIT, at, entry, node, open, open_kickstart, opening, record, report, store};
 
 fn named(host: &str) -> HostRef {
     HostRef::Name(host.to_owned())
@@ -54,7 +54,7 @@ fn what_a_node_writes_it_shows_at_once() {
         assert_ne!(seen.stamp(), before);
         before = seen.stamp();
     }
-    node.judge(build, Verdict::Completed, at(9)).unwrap();
+    node.judge(build, Verdict::Completed, at(9), &entry()).unwrap();
     assert!(node.remembered(&named("web1")).is_none(), "it is read anew");
     assert_eq!(node.look_at(&named("web1")).unwrap().build(at(9)).course.state, State::Completed);
 }

@@ -108,8 +108,10 @@ fn no_query_of_a_page_or_a_list_reads_a_growing_table_from_end_to_end() {
         let hosts: Work<'_> = Box::new(move |c| Ok(!list::hosts(c, &hosts)?.results.is_empty()));
         [(*what, builds), ("the same of hosts", hosts)]
     });
-    let fleet: Work<'_> =
-        Box::new(|c| Ok(!list::states(c, now - chrono::Duration::days(1), now)?.is_empty()));
+    let fleet: Work<'_> = Box::new(|c| {
+        Ok(!list::states(c, now - chrono::Duration::days(1), now, &milepost_domain::Bounds::default())?
+            .is_empty())
+    });
     let fleet = std::iter::once(("the fleet by state", fleet));
     let lookups = works.into_iter().map(|work| (work, "hosts"));
     let lists = listed.chain(fleet).map(|work| (work, ""));

@@ -127,7 +127,7 @@ impl World<'_> {
                     }
                     None => (self.builds[*build], report(step, *status, second)),
                 };
-                let ticket = node.submit(build, vec![report.clone()], None).unwrap();
+                let ticket = node.submit(build, vec![report.clone()], None, None).unwrap();
                 self.sent.push(Sent { build, report, ticket: Some(ticket), receipt: None });
             }
             Event::Elsewhere { build, step } if self.is_open => {

@@ -5,7 +5,9 @@
     reason = "what a test calls is a test too, and clippy.toml looks at the functions marked as tests only"
 )]
 
+mod announced;
 mod away;
+mod bounds;
 mod catalog;
 mod expiry;
 mod freshness;
@@ -25,3 +27,4 @@ mod search;
 mod sql;
 mod stream;
 mod support;
+mod tokens;

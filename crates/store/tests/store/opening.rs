@@ -11,8 +11,8 @@ use milepost_testkit::Database;
 use crate::{
     sql::{count, lines},
     support::{
-        DONE, THREADS, at, at_once, fresh_id, in_order, load, name, open, open_kickstart, opening, record,
-        report, store, token,
+        DONE, THREADS, at, at_once, entry, fresh_id, in_order, load, name, open, open_kickstart, opening,
+        record, report, store, token,
     },
 };
 
@@ -125,7 +125,7 @@ fn the_same_token_at_once_gives_one_build() {
         let node = store(&database);
         let mut opening = opening(&node, "web1", 0);
         opening.credential = Some(token(1));
-        node.open(&opening).unwrap()
+        node.open(&opening, None).unwrap()
     });
     let ids: Vec<BuildId> = answers
         .iter()
@@ -151,7 +151,7 @@ fn a_known_token_answers_its_build_as_it_is() {
     record(&store, build, &[report("get_ks", DONE, 1)]);
     let mut again = opening(&store, "web1", 60);
     again.credential = Some(token(1));
-    let Opened::Known(known) = store.open(&again).unwrap() else {
+    let Opened::Known(known) = store.open(&again, None).unwrap() else {
         panic!("a second build");
     };
     assert_eq!(in_order(known.build.course), in_order(load(&store, build).course));
@@ -170,7 +170,7 @@ fn a_token_of_another_hosts_build_is_refused_and_changes_nothing() {
         let mut other = opening(&store, host, 60);
         other.credential = Some(token(1));
         other.host.model = Some(name("R650"));
-        let answer = store.open(&other);
+        let answer = store.open(&other, None);
         assert_eq!(answer.unwrap_err(), Error::Conflict(Conflict::CredentialInUse));
     }
     let mut connection = database.connect();
@@ -183,7 +183,7 @@ fn a_token_of_another_hosts_build_is_refused_and_changes_nothing() {
 fn a_verdict_is_recorded_once_and_only_where_it_can_be() {
     let database = Database::new();
     let store = store(&database);
-    let judge = |build, verdict, second| store.judge(build, verdict, at(second));
+    let judge = |build, verdict, second| store.judge(build, verdict, at(second), &entry());
     let canceled = open_kickstart(&store, "web1");
     for second in [5, 6] {
         assert_eq!(judge(canceled, Verdict::Canceled, second).unwrap().build.course.ended_at, Some(at(5)));

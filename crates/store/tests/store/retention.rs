@@ -14,7 +14,8 @@ use crate::{
     partitions::caught,
     sql::{count, lines, run},
     support::{
-        DONE, FAILED, at, at_once, load, open, open_kickstart, opening, record, report, start, store, token,
+        DONE, FAILED, at, at_once, entry, load, open, open_kickstart, opening, record, report, start, store,
+        token,
     },
 };
 
@@ -107,7 +108,7 @@ fn old_builds_that_have_ended_go_and_no_other() {
     let database = Database::new();
     let (store, mut connection) = (store(&database), database.connect());
     let verdict = |build, verdict, days| {
-        store.judge(build, verdict, later(days)).unwrap();
+        store.judge(build, verdict, later(days), &entry()).unwrap();
     };
     let ended = heard(&store, "ended", 0);
     verdict(ended, build::Verdict::Completed, 1);
@@ -187,7 +188,7 @@ fn what_is_kept_for_ever_is_kept() {
     let (store, mut connection) = (store(&database), database.connect());
     partition::ensure(&mut connection, start(), DAYS_AHEAD).unwrap();
     let build = heard(&store, "web1", 0);
-    store.judge(build, build::Verdict::Completed, at(9)).unwrap();
+    store.judge(build, build::Verdict::Completed, at(9), &entry()).unwrap();
     let before = everything_there(&mut connection);
     let for_ever = Policy { reports_days: None, builds_days: None };
     let beyond_time = Policy { reports_days: Some(u32::MAX), builds_days: Some(u32::MAX) };

@@ -10,10 +10,12 @@ use std::{
 
 use chrono::{Duration, TimeZone as _, Utc};
 use milepost_domain::{
-    Build, BuildId, HostFacts, Id, Label, Name, Report, ReportId, Status, Time, build::Course, registry::Mode,
+    Bounds, Build, BuildId, HostFacts, Id, Label, Name, Report, ReportId, Status, Time, build::Course,
+    registry::Mode,
 };
 use milepost_store::{
     Settings, Store,
+    audit::Entry,
     build::{self, HostBuild, Opened, Opening},
     credential::TokenHash,
     ingest::Receipt,
@@ -53,6 +55,22 @@ pub(crate) fn name(text: &str) -> Name {
     text.parse().unwrap()
 }
 
+/// What somebody does, for the audit trail.
+pub(crate) fn entry() -> Entry {
+    Entry {
+        id: fresh_id::<()>(start()).uuid(),
+        at: start(),
+        actor: "somebody".to_owned(),
+        action: "update_build".to_owned(),
+        target: String::new(),
+        detail: None,
+        organization: None,
+        location: None,
+        address: Some("127.0.0.1".to_owned()),
+        request_id: "1".to_owned(),
+    }
+}
+
 /// A node of its own on the database.
 pub(crate) fn node(database: &Database, mode: Mode) -> Store {
     let settings = Settings { connections: 2, ..Settings::default() };
@@ -68,6 +86,7 @@ pub(crate) fn opening(store: &Store, host: &str, seconds: i64) -> Opening {
     let now = at(seconds);
     let workflow = label("kickstart");
     Opening {
+        is_announced: false,
         host: HostFacts::named(name(host)),
         plan: Arc::new(store.registry().plan(&workflow)),
         workflow,
@@ -86,7 +105,7 @@ pub(crate) const fn token(number: u8) -> TokenHash {
 
 #[track_caller]
 pub(crate) fn open(store: &Store, opening: &Opening) -> HostBuild {
-    match store.open(opening).unwrap() {
+    match store.open(opening, None).unwrap() {
         Opened::New(opened) => opened,
         Opened::Known(known) => panic!("the build is known: {known:?}"),
     }
@@ -126,8 +145,8 @@ pub(crate) fn load(store: &Store, build: BuildId) -> Build {
 }
 
 /// All there is, as of `now`.
-pub(crate) const fn everything(now: Time) -> Query {
-    Query { search: None, order: None, limit: 10_000, offset: 0, now }
+pub(crate) fn everything(now: Time) -> Query {
+    Query { search: None, order: None, limit: 10_000, offset: 0, now, bounds: Bounds::default() }
 }
 
 /// The reports of a build as they are stored, in the server's order.

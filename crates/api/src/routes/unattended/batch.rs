@@ -27,7 +27,7 @@ const BATCH_MAX: usize = 1000;
 
 /// Many reports of one build, in their order.
 #[derive(Debug, Deserialize, ToSchema)]
-#[schema(example = json!({"token": "mpb_5f0c", "reports": [
+#[schema(example = json!({"token": "0a7f2a6e-8a3e-4d0c-9a51-6f3c1f3f8c55", "reports": [
     {"label": "get_ks", "status": "done", "id": "1"}, {"label": "packages", "status": "init", "id": "2"}
 ]}))]
 #[expect(dead_code, reason = "documents what the forgiving reader takes")]
@@ -118,7 +118,8 @@ pub(crate) async fn report_batch(
     fields: Fields,
 ) -> Result<HttpResponse, Problem> {
     let now = clock::now();
-    let build = auth::build_of(&app, fields.token(), Expiry::Holds, now).await?.build;
+    let reporter =
+        auth::reporter(&app, &request, fields.token(), fields.get("mac"), Expiry::Holds, now).await?;
     let parsed: Vec<Result<Report, Problem>> = reports(&fields)?
         .iter()
         .map(|report| match report {
@@ -127,7 +128,7 @@ pub(crate) async fn report_batch(
         })
         .collect();
     let valid: Vec<Report> = parsed.iter().filter_map(|report| report.as_ref().ok().cloned()).collect();
-    let mut receipts = record(&app, build, valid, None).await?.into_iter();
+    let mut receipts = record(&app, &reporter, valid, None).await?.into_iter();
     let results: Vec<BatchResult> = parsed
         .iter()
         .map(|report| {

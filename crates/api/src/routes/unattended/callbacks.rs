@@ -22,7 +22,7 @@ use crate::{
 #[expect(dead_code, reason = "documents what the forgiving reader takes")]
 pub(crate) struct TokenParam {
     /// The build's token; it may also come as `Authorization: Bearer`.
-    #[param(example = "mpb_5f0c")]
+    #[param(example = "0a7f2a6e-8a3e-4d0c-9a51-6f3c1f3f8c55")]
     token: Option<String>,
 }
 
@@ -35,15 +35,15 @@ async fn callback(
     let now = clock::now();
     let head = Fields::of_head(request);
     // Foreman answers 404 for whatever identifies no host, and forgives a token that ran out.
-    let build = auth::build_of(app, head.token(), Expiry::Forgiven, now).await.map_err(|problem| {
+    let reporter = auth::reporter(app, request, head.token(), head.get("mac"), Expiry::Forgiven, now).await;
+    let reporter = reporter.map_err(|problem| {
         if problem.code == Code::Unauthenticated { Problem::not_found(problem.detail) } else { problem }
     })?;
     let mut report = Report::simple(clock::new_id(now), Label::built(), now);
     report.status = Some(status);
     report.log = Log::from_bytes(body);
     // Every workflow knows `built`; a site's own that leaves it out still gets told.
-    let receipts =
-        record(app, build.build, vec![report], Some(milepost_domain::registry::Mode::Loose)).await?;
+    let receipts = record(app, &reporter, vec![report], Some(milepost_domain::registry::Mode::Loose)).await?;
     answer::of_receipt(request, StatusCode::CREATED, receipts)
 }
 

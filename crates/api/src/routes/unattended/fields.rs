@@ -13,7 +13,7 @@ use milepost_domain::{Label, Log, Percent, Report, ReportId, Status, Time, repor
 use serde_json::Value;
 
 use crate::{
-    auth::{self, Extracted},
+    auth::Extracted,
     body, clock,
     problem::{Code, Faults, Problem},
 };
@@ -21,6 +21,7 @@ use crate::{
 /// The names that a form may begin with; a body that begins otherwise is no form.
 const KNOWN: &[&str] = &[
     "token",
+    "mac",
     "label",
     "status",
     "name",
@@ -65,13 +66,10 @@ impl FromRequest for Fields {
 }
 
 impl Fields {
-    /// What the query and the headers say, for a request whose body is something else.
+    /// What the query says, for a request whose body is something else.
     pub(crate) fn of_head(request: &HttpRequest) -> Self {
         let mut fields = Self::default();
         fields.merge_form(request.query_string());
-        if let Some(token) = auth::bearer(request) {
-            fields.set("token", token.to_owned());
-        }
         fields
     }
 

@@ -36,13 +36,20 @@ async fn helper(
     app: &web::Data<App>,
     request: &HttpRequest,
     token: Option<&str>,
+    mac: Option<&str>,
 ) -> Result<HttpResponse, Problem> {
-    auth::build_of(app, token, Expiry::Holds, clock::now()).await?;
+    let reporter = auth::reporter(app, request, token, mac, Expiry::Holds, clock::now()).await?;
+    let token = match (reporter.token, &reporter.announced) {
+        (Some(token), _) => token,
+        // Known by its MAC or address, which its reports need not show again.
+        (None, Some(announced)) => app.keys.mint_build(reporter.build, announced)?.as_str().to_owned(),
+        (None, None) => return Err(Problem::internal("a machine is known and its build is not")),
+    };
     Ok(HttpResponse::Ok()
         .content_type("text/x-shellscript; charset=utf-8")
         // It has a credential in it.
         .insert_header((header::CACHE_CONTROL, "no-store"))
-        .body(bound(&app.base_url(request), token.unwrap_or_default())))
+        .body(bound(&app.base_url(request), &token)))
 }
 
 /// The shell helper, bound to a build.
@@ -56,12 +63,12 @@ pub(crate) async fn get_helper(
     request: HttpRequest,
     fields: Fields,
 ) -> Result<HttpResponse, Problem> {
-    helper(&app, &request, fields.token()).await
+    helper(&app, &request, fields.token(), fields.get("mac")).await
 }
 
 /// The shell helper, bound to a build that the path names.
 #[utoipa::path(tag = "Installers", operation_id = "get_helper_by_path",
-    params(("token" = String, Path, description = "The build's token", example = "mpb_5f0c")),
+    params(("token" = String, Path, description = "The build's token", example = "0a7f2a6e-8a3e-4d0c-9a51-6f3c1f3f8c55")),
     responses((status = 200, body = String, content_type = "text/x-shellscript", description = "The script")))]
 #[get("/milepost.sh/{token}")]
 pub(crate) async fn get_helper_by_path(
@@ -69,7 +76,7 @@ pub(crate) async fn get_helper_by_path(
     request: HttpRequest,
     token: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    helper(&app, &request, Some(token.as_str())).await
+    helper(&app, &request, Some(token.as_str()), None).await
 }
 
 #[cfg(test)]

@@ -8,15 +8,16 @@ mod batch;
 mod callbacks;
 mod fields;
 mod helper;
+mod progress;
 mod step;
 pub(crate) mod update;
 
 use actix_web::web;
-use milepost_domain::{BuildId, Report, registry::Mode};
+use milepost_domain::{Report, registry::Mode};
 use milepost_store::ingest::Receipt;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::{App, problem::Problem};
+use crate::{App, auth::Reporter, problem::Problem};
 
 pub(crate) fn configure(config: &mut ServiceConfig) {
     config
@@ -27,6 +28,8 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .service(step::report_label_status)
         .service(step::report_label_status_with_body)
         .service(batch::report_batch)
+        .service(progress::get_own_progress)
+        .service(progress::get_own_progress_by_path)
         .service(callbacks::report_built)
         .service(callbacks::report_built_by_get)
         .service(callbacks::report_failed)
@@ -35,12 +38,14 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .service(helper::get_helper_by_path);
 }
 
-/// Records reports of one build; `mode` overrides what the registry says of its workflow.
+/// Records reports of the build that their sender may report of, within its limits; `mode` overrides
+/// what the registry says of its workflow.
 async fn record(
     app: &web::Data<App>,
-    build: BuildId,
+    reporter: &Reporter,
     reports: Vec<Report>,
     mode: Option<Mode>,
 ) -> Result<Vec<Receipt>, Problem> {
-    Ok(app.store.submit(build, reports, mode)?.await?)
+    app.limits.spend(reporter.build, &reports)?;
+    Ok(app.store.submit(reporter.build, reports, mode, reporter.announced.as_ref())?.await?)
 }

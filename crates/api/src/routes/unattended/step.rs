@@ -15,11 +15,11 @@ use crate::{
 /// A report, as form, JSON or query. Unknown members are ignored.
 #[derive(Debug, Deserialize, ToSchema, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[schema(example = json!({"token": "mpb_5f0c", "label": "packages", "status": "init", "message": "412 packages"}))]
+#[schema(example = json!({"token": "0a7f2a6e-8a3e-4d0c-9a51-6f3c1f3f8c55", "label": "packages", "status": "init", "message": "412 packages"}))]
 #[expect(dead_code, reason = "documents what the forgiving reader takes")]
 pub(crate) struct StepReport {
     /// The build's token; it may also stand in the path or in `Authorization: Bearer`.
-    #[schema(example = "mpb_5f0c")]
+    #[schema(example = "0a7f2a6e-8a3e-4d0c-9a51-6f3c1f3f8c55")]
     token: Option<String>,
     /// Which step: 1 to 128 of `a-z 0-9 _ . : -`.
     #[schema(example = "packages")]
@@ -56,9 +56,10 @@ async fn report(
     fields: Fields,
 ) -> Result<HttpResponse, Problem> {
     let now = clock::now();
-    let build = auth::build_of(app, fields.token(), Expiry::Holds, now).await?.build;
+    let reporter =
+        auth::reporter(app, request, fields.token(), fields.get("mac"), Expiry::Holds, now).await?;
     let report = fields.report(now)?;
-    let receipts = record(app, build, vec![report], None).await?;
+    let receipts = record(app, &reporter, vec![report], None).await?;
     answer::of_receipt(request, StatusCode::OK, receipts)
 }
 
@@ -105,7 +106,7 @@ async fn by_path(
 /// Report that a step happened, without a character that needs quoting.
 #[utoipa::path(tag = "Installers", operation_id = "report_label",
     params(
-        ("token" = String, Path, description = "The build's token", example = "mpb_5f0c"),
+        ("token" = String, Path, description = "The build's token", example = "0a7f2a6e-8a3e-4d0c-9a51-6f3c1f3f8c55"),
         ("label" = String, Path, description = "Which step", example = "get_ks"),
     ),
     responses((status = 200, body = answer::Recorded, description = "It is on disk")))]
@@ -123,7 +124,7 @@ pub(crate) async fn report_label(
 /// Report that a step happened by the path, and more of it or its log in the body.
 #[utoipa::path(tag = "Installers", operation_id = "report_label_with_body",
     params(
-        ("token" = String, Path, description = "The build's token", example = "mpb_5f0c"),
+        ("token" = String, Path, description = "The build's token", example = "0a7f2a6e-8a3e-4d0c-9a51-6f3c1f3f8c55"),
         ("label" = String, Path, description = "Which step", example = "get_ks"),
     ),
     request_body = StepReport,
@@ -142,7 +143,7 @@ pub(crate) async fn report_label_with_body(
 /// Report a step and its status, without a character that needs quoting.
 #[utoipa::path(tag = "Installers", operation_id = "report_label_status",
     params(
-        ("token" = String, Path, description = "The build's token", example = "mpb_5f0c"),
+        ("token" = String, Path, description = "The build's token", example = "0a7f2a6e-8a3e-4d0c-9a51-6f3c1f3f8c55"),
         ("label" = String, Path, description = "Which step", example = "get_ks"),
         ("status" = String, Path, description = "`init`, `done` or `failed`", example = "done"),
     ),
@@ -161,7 +162,7 @@ pub(crate) async fn report_label_status(
 /// Report a step and its status by the path, and more of it or its log in the body.
 #[utoipa::path(tag = "Installers", operation_id = "report_label_status_with_body",
     params(
-        ("token" = String, Path, description = "The build's token", example = "mpb_5f0c"),
+        ("token" = String, Path, description = "The build's token", example = "0a7f2a6e-8a3e-4d0c-9a51-6f3c1f3f8c55"),
         ("label" = String, Path, description = "Which step", example = "get_ks"),
         ("status" = String, Path, description = "`init`, `done` or `failed`", example = "done"),
     ),

@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 use super::answer;
 use crate::{
     App,
+    auth::Reporter,
     body::Body,
     clock, db,
     problem::{Code, Faults, Problem},
@@ -151,7 +152,7 @@ async fn build_under_way(app: &web::Data<App>, facts: HostFacts, now: Time) -> R
         }
         let workflow = Label::from_words(WORKFLOW).unwrap_or_else(Label::built);
         let opening = opening(&store.registry(), facts, workflow, None, now, now + lifetime);
-        match store.open(&opening)? {
+        match store.open(&opening, None)? {
             Opened::New(opened) | Opened::Known(opened) => Ok(opened.build.id),
         }
     };
@@ -182,6 +183,7 @@ pub(crate) async fn update_host(
     }
     let now = clock::now();
     let update = update.check()?;
+    app.limits.admit(&request, &app)?;
     let build = build_under_way(&app, update.host, now).await?;
     let report = Report {
         name: update.step,
@@ -190,6 +192,12 @@ pub(crate) async fn update_host(
         percentage: update.percentage,
         ..Report::simple(clock::new_id(now), update.label, now)
     };
-    let receipts = super::record(&app, build, vec![report], Some(Mode::Loose)).await?;
+    let receipts = super::record(
+        &app,
+        &Reporter { build, announced: None, token: None },
+        vec![report],
+        Some(Mode::Loose),
+    )
+    .await?;
     answer::of_receipt(&request, StatusCode::OK, receipts)
 }

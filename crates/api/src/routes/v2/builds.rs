@@ -3,12 +3,13 @@
 use actix_web::{HttpRequest, HttpResponse, get, patch, post, web};
 use chrono::{DateTime, Duration, NaiveDateTime};
 use milepost_domain::{
-    BuildId, HostFacts, Label, Name, Report, Status, Time,
-    host::{parse_host_name, parse_mac},
+    Bounds, BuildId, Host, HostFacts, Label, Name, Report, Status, Time,
+    host::{HostRef, parse_host_name, parse_mac},
     registry::{Mode, Registry},
 };
 use milepost_store::{
-    build::{self, HostBuild, Opened, Opening, Verdict},
+    Error, PgConnection,
+    build::{self, Announcement, HostBuild, Opened, Opening, Verdict},
     credential::TokenHash,
     list,
 };
@@ -17,11 +18,11 @@ use utoipa::ToSchema;
 
 use crate::{
     App,
-    auth::{BuildToken, Caller, Manage, Read},
+    auth::{BuildToken, Caller, Manage, Read, Who},
     body::Body,
     clock, db,
     page::ListParams,
-    problem::{Faults, Problem},
+    problem::{Code, Faults, Problem},
     view::{BuildList, BuildView, ReportUrls},
 };
 
@@ -193,27 +194,49 @@ impl BuildInput {
     responses((status = 200, body = BuildList, description = "A page of builds")))]
 #[get("/builds")]
 pub(crate) async fn list_builds(
-    _: Caller<Read>,
+    caller: Caller<Read>,
     app: web::Data<App>,
     params: web::Query<ListParams>,
 ) -> Result<web::Json<BuildList>, Problem> {
-    page_of_builds(&app, params.into_inner(), None).await
+    page_of_builds(&app, &caller.who, params.into_inner(), None).await
 }
 
 pub(crate) async fn page_of_builds(
     app: &web::Data<App>,
+    who: &Who,
     params: ListParams,
-    only: Option<milepost_domain::host::HostRef>,
+    only: Option<HostRef>,
 ) -> Result<web::Json<BuildList>, Problem> {
     let now = clock::now();
     let listing = params.read(list::FIELDS, list::SORTABLE, now)?;
-    let query = listing.query.clone();
+    let query = listing.query_of(&who.bounds);
     let page = db::read(app, move |connection| {
-        let only = only.as_ref().map(|host| milepost_store::host::find(connection, host)).transpose()?;
+        let only = only.as_ref().map(|host| find_host(connection, host, &query.bounds)).transpose()?;
         list::builds(connection, &query, only.map(|host| host.id))
     })
     .await?;
     Ok(web::Json(BuildList::of(listing, page, now)))
+}
+
+/// The host that somebody names who may see only some.
+pub(super) fn find_host(
+    connection: &mut PgConnection,
+    named: &HostRef,
+    bounds: &Bounds,
+) -> milepost_store::Result<Host> {
+    let host = milepost_store::host::find(connection, named)?;
+    if bounds.allow(&host.facts) { Ok(host) } else { Err(milepost_store::host::not_found(named)) }
+}
+
+/// The build of that id, for somebody who may see only some.
+pub(super) fn find_build(
+    connection: &mut PgConnection,
+    id: BuildId,
+    now: Time,
+    bounds: &Bounds,
+) -> milepost_store::Result<HostBuild> {
+    let found = build::load_with_host(connection, id, now)?;
+    if bounds.allow(&found.host.facts) { Ok(found) } else { Err(Error::not_found("build", &id)) }
 }
 
 /// Open a build.
@@ -228,7 +251,7 @@ pub(crate) async fn page_of_builds(
     ))]
 #[post("/builds")]
 pub(crate) async fn create_build(
-    _: Caller<Manage>,
+    caller: Caller<Manage>,
     app: web::Data<App>,
     request: HttpRequest,
     Body(input): Body<BuildInput>,
@@ -237,11 +260,50 @@ pub(crate) async fn create_build(
     // As the database has it: another node may have changed the workflow a moment ago.
     let registry = super::fresh_registry(&app).await?;
     let new = input.check(&registry, now)?;
-    let token = new.token.unwrap_or_else(BuildToken::generate);
-    let expires_at = new.expires_at.unwrap_or_else(|| now + app.settings.token_duration);
-    let opening = opening(&registry, new.host, new.workflow, Some(token.hash()), now, expires_at);
-    let store = app.store.clone();
-    let opened = db::bounded(move || store.open(&opening)).await?;
+    let bounds = caller.who.bounds.clone();
+    caller.who.sees(&new.host, beyond_bounds)?;
+    let pass = new.token.as_ref().map(|token| app.keys.pass(token.as_str()));
+    let pass = pass.transpose().map(Option::flatten).map_err(|problem| {
+        let mut faults = Faults::default();
+        faults.note("/token", problem.detail);
+        faults.into_result::<()>(None).err().unwrap_or_else(|| Problem::internal("no fault"))
+    })?;
+    let announced_expiry = pass.as_ref().map(|pass| pass.announced.expires_at);
+    let usual_expiry = now + app.settings.token_duration;
+    let expires_at = new.expires_at.or(announced_expiry).unwrap_or(usual_expiry);
+    let mut opening = opening(&registry, new.host, new.workflow, None, now, expires_at);
+    let token = match (new.token, pass) {
+        (Some(token), Some(pass)) => {
+            opening.build_id = pass.build;
+            token
+        }
+        (Some(token), None) => {
+            opening.credential = Some(token.hash());
+            token
+        }
+        (None, _) => {
+            let (host, workflow) = (opening.host.clone(), opening.workflow.clone());
+            app.keys.mint_build(opening.build_id, &Announcement { host, workflow, expires_at })?
+        }
+    };
+    let (store, entry) = (app.store.clone(), caller.entry("create_build", now));
+    let opened = db::bounded(move || {
+        if bounds.is_bound() {
+            // Whoever is bound cannot take over the host of somebody else by its name or number.
+            let facts = &opening.host;
+            let names = [facts.foreman_id.map(HostRef::Foreman), Some(HostRef::Name(facts.name.to_string()))];
+            for named in names.into_iter().flatten() {
+                match store.read(|connection| milepost_store::host::find(connection, &named)) {
+                    Ok(host) if !bounds.allow(&host.facts) => return Ok(None),
+                    Ok(_) | Err(Error::NotFound { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        store.open(&opening, Some(&entry)).map(Some)
+    })
+    .await?
+    .ok_or_else(beyond_bounds)?;
     let (mut response, HostBuild { host, build }) = match opened {
         Opened::New(opened) => (HttpResponse::Created(), opened),
         Opened::Known(opened) => (HttpResponse::Ok(), opened),
@@ -256,6 +318,11 @@ pub(crate) async fn create_build(
     Ok(response.json(view))
 }
 
+fn beyond_bounds() -> Problem {
+    let detail = "the token is bound to organizations or locations, and this host is not within them";
+    Problem::new(Code::Forbidden, detail)
+}
+
 /// An opening of `host` with the workflow's plan as it is now.
 pub(crate) fn opening(
     registry: &Registry,
@@ -267,7 +334,8 @@ pub(crate) fn opening(
 ) -> Opening {
     let plan = registry.plan(&workflow).into();
     let (build_id, host_id) = (clock::new_id(now), clock::new_id(now));
-    Opening { host, workflow, plan, credential, now, expires_at, build_id, host_id }
+    let is_announced = false;
+    Opening { host, workflow, plan, credential, now, expires_at, build_id, host_id, is_announced }
 }
 
 impl ReportUrls {
@@ -294,13 +362,14 @@ pub(super) fn parse_build_id(id: &str) -> Result<BuildId, Problem> {
     responses((status = 200, body = BuildView, description = "The build")))]
 #[get("/builds/{id}")]
 pub(crate) async fn get_build(
-    _: Caller<Read>,
+    caller: Caller<Read>,
     app: web::Data<App>,
     id: web::Path<String>,
 ) -> Result<web::Json<BuildView>, Problem> {
     let now = clock::now();
     let id = parse_build_id(&id)?;
-    let found = db::read(&app, move |connection| build::load_with_host(connection, id, now)).await?;
+    let bounds = caller.who.bounds;
+    let found = db::read(&app, move |connection| find_build(connection, id, now, &bounds)).await?;
     Ok(web::Json(BuildView::of(found.host, &found.build, now)))
 }
 
@@ -315,24 +384,30 @@ pub(crate) async fn get_build(
     ))]
 #[patch("/builds/{id}")]
 pub(crate) async fn update_build(
-    _: Caller<Manage>,
+    caller: Caller<Manage>,
     app: web::Data<App>,
     id: web::Path<String>,
     Body(patch): Body<BuildPatch>,
 ) -> Result<web::Json<BuildView>, Problem> {
     let now = clock::now();
     let id = parse_build_id(&id)?;
-    let store = app.store.clone();
-    let work = move || match patch.state {
-        RecordableState::Completed => store.judge(id, Verdict::Completed, now),
-        RecordableState::Canceled => store.judge(id, Verdict::Canceled, now),
-        RecordableState::Installed => {
-            if !store.read(|connection| build::is_installed(connection, id, now))? {
-                let mut report = Report::simple(clock::new_id(now), Label::built(), now);
-                report.status = Some(Status::Done);
-                store.record(id, &[report], Some(Mode::Loose))?;
+    let (store, entry) = (app.store.clone(), caller.entry("update_build", now));
+    let bounds = caller.who.bounds;
+    let work = move || {
+        let found = store.read(|connection| find_build(connection, id, now, &bounds))?;
+        match patch.state {
+            RecordableState::Completed => store.judge(id, Verdict::Completed, now, &entry),
+            RecordableState::Canceled => store.judge(id, Verdict::Canceled, now, &entry),
+            RecordableState::Installed => {
+                if !store.read(|connection| build::is_installed(connection, id, now))? {
+                    let mut report = Report::simple(clock::new_id(now), Label::built(), now);
+                    report.status = Some(Status::Done);
+                    store.record(id, &[report], Some(Mode::Loose))?;
+                    let entry = entry.to(format!("build {id}")).about(&found.host.facts).with("installed");
+                    store.write(|connection| milepost_store::audit::record(connection, &entry))?;
+                }
+                store.read(|connection| build::load_with_host(connection, id, now))
             }
-            store.read(|connection| build::load_with_host(connection, id, now))
         }
     };
     let found = db::bounded(work).await?;

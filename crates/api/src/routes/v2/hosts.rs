@@ -25,13 +25,13 @@ use crate::{
     responses((status = 200, body = HostList, description = "A page of hosts")))]
 #[get("/hosts")]
 pub(crate) async fn list_hosts(
-    _: Caller<Read>,
+    caller: Caller<Read>,
     app: web::Data<App>,
     params: web::Query<ListParams>,
 ) -> Result<web::Json<HostList>, Problem> {
     let now = clock::now();
     let listing = params.into_inner().read(list::FIELDS, list::SORTABLE, now)?;
-    let query = listing.query.clone();
+    let query = listing.query_of(&caller.who.bounds);
     let page = db::read(&app, move |connection| list::hosts(connection, &query)).await?;
     Ok(web::Json(HostList::new(listing, page, |entry| HostSummary::of(entry, now))))
 }
@@ -51,7 +51,7 @@ pub(crate) async fn list_hosts(
     ))]
 #[get("/hosts/{host}/progress")]
 pub(crate) async fn get_host_progress(
-    _: Caller<Read>,
+    caller: Caller<Read>,
     app: web::Data<App>,
     request: HttpRequest,
     host: web::Path<String>,
@@ -59,6 +59,7 @@ pub(crate) async fn get_host_progress(
     let now = clock::now();
     let named = HostRef::parse(&host);
     let (seen, as_of) = look(&app, &named, now).await?;
+    caller.who.sees(&seen.host().facts, || Error::not_found("host", &host).into())?;
     let page = app.shown.page(named, &seen, as_of, now)?;
     let etag = EntityTag::new_strong(page.etag);
     let unchanged = match IfNoneMatch::parse(&request) {
@@ -101,10 +102,10 @@ async fn look(app: &web::Data<App>, named: &HostRef, now: Time) -> Result<(Seen,
     responses((status = 200, body = BuildList, description = "A page of builds")))]
 #[get("/hosts/{host}/builds")]
 pub(crate) async fn list_host_builds(
-    _: Caller<Read>,
+    caller: Caller<Read>,
     app: web::Data<App>,
     host: web::Path<String>,
     params: web::Query<ListParams>,
 ) -> Result<web::Json<BuildList>, Problem> {
-    page_of_builds(&app, params.into_inner(), Some(HostRef::parse(&host))).await
+    page_of_builds(&app, &caller.who, params.into_inner(), Some(HostRef::parse(&host))).await
 }

@@ -3,19 +3,25 @@
 //! The rule it protects: one file a resource, operations in the order list, create, get, update,
 //! delete; the operation's id is the function's name.
 
+mod audit_trail;
 mod builds;
 mod hosts;
 mod memory;
 mod reports;
+mod session;
 mod status;
 mod steps;
+mod tokens;
 mod workflows;
 
 use std::sync::Arc;
 
 use actix_web::web;
 use milepost_domain::{Message, registry::Registry, text::InvalidText};
-use milepost_store::PgConnection;
+use milepost_store::{
+    PgConnection,
+    audit::{self, Entry},
+};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
@@ -41,6 +47,11 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .service(workflows::list_workflows)
         .service(workflows::put_workflow)
         .service(workflows::delete_workflow)
+        .service(tokens::list_tokens)
+        .service(tokens::create_token)
+        .service(tokens::revoke_token)
+        .service(audit_trail::list_audit)
+        .service(session::get_session)
         .service(status::get_status);
 }
 
@@ -52,12 +63,18 @@ async fn fresh_registry(app: &web::Data<App>) -> Result<Arc<Registry>, Problem> 
     Ok(db::bounded(move || store.refresh_registry()).await?)
 }
 
-/// Changes the registry, and reads it again so that this node knows at once.
+/// Changes the registry, enters that in the audit trail, and reads it again so that this node knows
+/// at once.
 async fn change_registry(
     app: &web::Data<App>,
-    work: impl FnMut(&mut PgConnection) -> milepost_store::Result<()> + Send + 'static,
+    entry: Entry,
+    mut work: impl FnMut(&mut PgConnection) -> milepost_store::Result<()> + Send + 'static,
 ) -> Result<(), Problem> {
-    db::write(app, work).await?;
+    let change = move |connection: &mut PgConnection| {
+        work(connection)?;
+        audit::record(connection, &entry)
+    };
+    db::write(app, change).await?;
     fresh_registry(app).await.map(drop)
 }
 

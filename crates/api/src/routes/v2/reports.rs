@@ -1,15 +1,15 @@
 //! Reports as a stream: filtered, followed by a cursor, their logs read one at a time.
 
 use actix_web::{HttpResponse, get, web};
-use milepost_domain::{BuildId, ReportId, Time, host::HostRef};
+use milepost_domain::{Bounds, BuildId, ReportId, Time, host::HostRef};
 use milepost_store::{
-    host,
     list::{self, Cursor, ReportsOf},
     report,
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::builds::{find_build, find_host};
 use crate::{
     App,
     auth::{Caller, Read},
@@ -57,6 +57,7 @@ const SORTABLE: &[&str] = &["received_at"];
 
 async fn stream(
     app: &web::Data<App>,
+    bounds: Bounds,
     of: HostOrBuild,
     params: ListParams,
     follow: FollowParams,
@@ -67,8 +68,8 @@ async fn stream(
     let query = listing.query.clone();
     let (page, seen) = db::read(app, move |connection| {
         let of = match &of {
-            HostOrBuild::Host(named) => ReportsOf::Host(host::find(connection, named)?.id),
-            HostOrBuild::Build(id) => ReportsOf::Build(milepost_store::build::load(connection, *id, now)?.id),
+            HostOrBuild::Host(named) => ReportsOf::Host(find_host(connection, named, &bounds)?.id),
+            HostOrBuild::Build(id) => ReportsOf::Build(find_build(connection, *id, now, &bounds)?.build.id),
         };
         let page = list::reports(connection, &query, of, after)?;
         let seen = Cursor::after(of, &page.results);
@@ -94,13 +95,20 @@ enum HostOrBuild {
     responses((status = 200, body = ReportList, description = "A page of reports")))]
 #[get("/hosts/{host}/reports")]
 pub(crate) async fn list_host_reports(
-    _: Caller<Read>,
+    caller: Caller<Read>,
     app: web::Data<App>,
     host: web::Path<String>,
     params: web::Query<ListParams>,
     follow: web::Query<FollowParams>,
 ) -> Result<web::Json<ReportList>, Problem> {
-    stream(&app, HostOrBuild::Host(HostRef::parse(&host)), params.into_inner(), follow.into_inner()).await
+    stream(
+        &app,
+        caller.who.bounds,
+        HostOrBuild::Host(HostRef::parse(&host)),
+        params.into_inner(),
+        follow.into_inner(),
+    )
+    .await
 }
 
 /// List the reports of a build, in the server's order.
@@ -111,14 +119,14 @@ pub(crate) async fn list_host_reports(
     responses((status = 200, body = ReportList, description = "A page of reports")))]
 #[get("/builds/{id}/reports")]
 pub(crate) async fn list_build_reports(
-    _: Caller<Read>,
+    caller: Caller<Read>,
     app: web::Data<App>,
     id: web::Path<String>,
     params: web::Query<ListParams>,
     follow: web::Query<FollowParams>,
 ) -> Result<web::Json<ReportList>, Problem> {
     let id = super::builds::parse_build_id(&id)?;
-    stream(&app, HostOrBuild::Build(id), params.into_inner(), follow.into_inner()).await
+    stream(&app, caller.who.bounds, HostOrBuild::Build(id), params.into_inner(), follow.into_inner()).await
 }
 
 /// The log that came with a report, as text.
@@ -132,7 +140,7 @@ pub(crate) async fn list_build_reports(
     responses((status = 200, body = String, content_type = "text/plain", description = "The log")))]
 #[get("/builds/{id}/reports/{report}/log")]
 pub(crate) async fn get_report_log(
-    _: Caller<Read>,
+    caller: Caller<Read>,
     app: web::Data<App>,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
@@ -141,10 +149,13 @@ pub(crate) async fn get_report_log(
     let report: ReportId = report.parse().map_err(|_| {
         Problem::not_found(format!("there is no report '{report}'; a report is named by its UUID"))
     })?;
-    let log = db::read(&app, move |connection| report::log(connection, build, report)).await?;
-    Ok(HttpResponse::Ok()
-        .content_type("text/plain; charset=utf-8")
-        // Whatever a machine sent, a browser must not make more of it than text.
-        .insert_header(("X-Content-Type-Options", "nosniff"))
-        .body(log.shown()))
+    let (now, bounds) = (clock::now(), caller.who.bounds);
+    let log = db::read(&app, move |connection| {
+        if bounds.is_bound() {
+            find_build(connection, build, now, &bounds)?;
+        }
+        report::log(connection, build, report)
+    })
+    .await?;
+    Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(log.shown()))
 }

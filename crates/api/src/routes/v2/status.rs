@@ -95,12 +95,13 @@ pub(crate) struct ServiceStatus {
     responses((status = 200, body = ServiceStatus, description = "The status")))]
 #[get("/status")]
 pub(crate) async fn get_status(
-    _: Caller<Read>,
+    caller: Caller<Read>,
     app: web::Data<App>,
 ) -> Result<web::Json<ServiceStatus>, Problem> {
     let now = clock::now();
+    let bounds = caller.who.bounds;
     let (counts, storage) = db::read(&app, move |connection| {
-        let counts = list::states(connection, now - Duration::days(1), now)?;
+        let counts = list::states(connection, now - Duration::days(1), now, &bounds)?;
         Ok((counts, storage::storage(connection)?))
     })
     .await?;

@@ -207,14 +207,17 @@ pub(crate) async fn list_steps(
     ))]
 #[put("/steps/{label}")]
 pub(crate) async fn put_step(
-    _: Caller<Manage>,
+    caller: Caller<Manage>,
     app: web::Data<App>,
     label: web::Path<String>,
     Body(input): Body<StepInput>,
 ) -> Result<web::Json<StepView>, Problem> {
+    caller.who.shares("the registry")?;
     let (owner, step) = input.check(&label)?;
     let view = StepView::from(Owned { owner: owner.clone(), value: step.clone() });
-    super::change_registry(&app, move |connection| registry::put_step(connection, &owner, &step)).await?;
+    let entry = caller.entry("put_step", clock::now()).to(format!("step {label}"));
+    super::change_registry(&app, entry, move |connection| registry::put_step(connection, &owner, &step))
+        .await?;
     Ok(web::Json(view))
 }
 
@@ -229,16 +232,19 @@ pub(crate) async fn put_step(
     ))]
 #[delete("/steps/{label}")]
 pub(crate) async fn delete_step(
-    _: Caller<Manage>,
+    caller: Caller<Manage>,
     app: web::Data<App>,
     label: web::Path<String>,
     owner: web::Query<OwnerParams>,
 ) -> Result<web::Json<StepView>, Problem> {
+    caller.who.shares("the registry")?;
     let owner = owner.into_inner().read()?;
     let known = super::fresh_registry(&app).await?;
     let step = label.parse::<Label>().ok().and_then(|label| known.steps.get(&label)).cloned();
     let step = step.ok_or_else(|| Problem::not_found(format!("there is no step '{label}'")))?;
     let key = step.value.label.clone();
-    super::change_registry(&app, move |connection| registry::delete_step(connection, &owner, &key)).await?;
+    let entry = caller.entry("delete_step", clock::now()).to(format!("step {label}"));
+    super::change_registry(&app, entry, move |connection| registry::delete_step(connection, &owner, &key))
+        .await?;
     Ok(web::Json(step.into()))
 }

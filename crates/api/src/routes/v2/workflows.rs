@@ -210,15 +210,19 @@ pub(crate) async fn list_workflows(
     ))]
 #[put("/workflows/{name}")]
 pub(crate) async fn put_workflow(
-    _: Caller<Manage>,
+    caller: Caller<Manage>,
     app: web::Data<App>,
     name: web::Path<String>,
     Body(input): Body<WorkflowInput>,
 ) -> Result<web::Json<WorkflowView>, Problem> {
+    caller.who.shares("the registry")?;
     let (owner, workflow) = input.check(&name)?;
     let view = WorkflowView::from(Owned { owner: owner.clone(), value: workflow.clone() });
-    super::change_registry(&app, move |connection| registry::put_workflow(connection, &owner, &workflow))
-        .await?;
+    let entry = caller.entry("put_workflow", clock::now()).to(format!("workflow {name}"));
+    super::change_registry(&app, entry, move |connection| {
+        registry::put_workflow(connection, &owner, &workflow)
+    })
+    .await?;
     Ok(web::Json(view))
 }
 
@@ -233,17 +237,21 @@ pub(crate) async fn put_workflow(
     ))]
 #[delete("/workflows/{name}")]
 pub(crate) async fn delete_workflow(
-    _: Caller<Manage>,
+    caller: Caller<Manage>,
     app: web::Data<App>,
     name: web::Path<String>,
     owner: web::Query<OwnerParams>,
 ) -> Result<web::Json<WorkflowView>, Problem> {
+    caller.who.shares("the registry")?;
     let owner = owner.into_inner().read()?;
     let known = super::fresh_registry(&app).await?;
     let workflow = name.parse::<Label>().ok().and_then(|name| known.workflows.get(&name)).cloned();
     let workflow = workflow.ok_or_else(|| Problem::not_found(format!("there is no workflow '{name}'")))?;
     let key = workflow.value.name.clone();
-    super::change_registry(&app, move |connection| registry::delete_workflow(connection, &owner, &key))
-        .await?;
+    let entry = caller.entry("delete_workflow", clock::now()).to(format!("workflow {name}"));
+    super::change_registry(&app, entry, move |connection| {
+        registry::delete_workflow(connection, &owner, &key)
+    })
+    .await?;
     Ok(web::Json(workflow.into()))
 }

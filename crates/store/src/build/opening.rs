@@ -1,0 +1,236 @@
+//! Opening builds: by whoever puts hosts into build mode, or by what a build's own credential
+//! announces.
+//!
+//! The rule it protects: one credential is one build, however often and by whomever it is opened; the
+//! build that a host is in is the latest one.
+
+use std::sync::Arc;
+
+use diesel::{Connection as _, prelude::*};
+use milepost_domain::{
+    Build, BuildId, HostFacts, HostId, Id, Label, Plan, Time, build::MarkedEvent, registry::Registry,
+};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::{HostBuild, load, load_known, save};
+use crate::{
+    Conflict, Error, Result, Store,
+    audit::{self, Entry},
+    credential::{self, Credential, TokenHash},
+    host,
+    memory::Memory,
+    notify::{self, Node},
+    pool::Shared,
+    registry,
+    row::{BuildRow, to_json},
+    schema::{builds, plans},
+};
+/// What is said when a build is opened.
+#[derive(Debug, Clone)]
+pub struct Opening {
+    /// Whose build it is.
+    pub host: HostFacts,
+    /// How the host is installed.
+    pub workflow: Label,
+    /// What is expected of it.
+    pub plan: Arc<Plan>,
+    /// Hash of the credential for its reports, if it has one that is looked up; a signed one names
+    /// the build by itself, and opening that again answers what there is.
+    pub credential: Option<TokenHash>,
+    /// When it is opened.
+    pub now: Time,
+    /// When the credential runs out.
+    pub expires_at: Time,
+    /// The build's id, if one is made.
+    pub build_id: BuildId,
+    /// The host's id, if one is made.
+    pub host_id: HostId,
+    /// Whether it is opened by what its credential announces, rather than by whoever puts hosts into
+    /// build mode: then it may be one that is over already.
+    pub is_announced: bool,
+}
+
+/// What a signed credential says of its build: enough to open it when nobody did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announcement {
+    /// Whose build it is.
+    pub host: HostFacts,
+    /// How the host is installed.
+    pub workflow: Label,
+    /// When the credential runs out.
+    pub expires_at: Time,
+}
+
+/// What opening came to.
+#[derive(Debug, Clone)]
+pub enum Opened {
+    /// A new build.
+    New(HostBuild),
+    /// The credential was known: the build that it identifies, as it is.
+    Known(HostBuild),
+}
+
+impl Announcement {
+    /// The opening of the build that is announced, heard of at `now`.
+    fn opening(&self, id: BuildId, registry: &Registry, now: Time) -> Opening {
+        // The same whoever hears of it first.
+        let mut random = [0; 10];
+        random.iter_mut().zip(Sha256::digest(id.uuid().as_bytes())).for_each(|(to, from)| *to = from);
+        Opening {
+            host: self.host.clone(),
+            workflow: self.workflow.clone(),
+            plan: registry.plan(&self.workflow).into(),
+            credential: None,
+            now: id.made_at().map_or(now, |made_at| made_at.min(now)),
+            expires_at: self.expires_at,
+            build_id: id,
+            host_id: Id::at(now, random),
+            is_announced: true,
+        }
+    }
+}
+
+/// Opens a build that is not known by what its credential announces, on a connection of the caller's
+/// own. Where another one did at the same time, that one's stands.
+///
+/// # Errors
+/// When the database refuses.
+pub(crate) fn open_announced(
+    connection: &mut PgConnection,
+    shared: &Shared,
+    id: BuildId,
+    announced: &Announcement,
+    now: Time,
+) -> Result<()> {
+    let mut registry = shared.registry();
+    if !registry.workflows.contains_key(&announced.workflow) {
+        // Another node may have registered it meanwhile.
+        registry = Arc::new(registry::load(connection, shared.mode)?);
+        shared.keep_registry(Arc::clone(&registry));
+    }
+    let opening = announced.opening(id, &registry, now);
+    let opened = connection.transaction(|connection| {
+        let mut touched = Touched::default();
+        open(connection, &opening, shared.node, &mut touched)?;
+        notify::tell_of_hosts(connection, shared.node, &touched.hosts)?;
+        Ok::<_, Error>(touched)
+    });
+    match opened {
+        Ok(touched) => {
+            log::info!("{id:?} of {} was opened by its own token", announced.host.name);
+            touched.forget(&shared.memory);
+            Ok(())
+        }
+        Err(Error::Interrupted(_)) if !load_known(connection, &[id.uuid()])?.is_empty() => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// What was changed on the way to an answer, and is to be forgotten once that is committed.
+#[derive(Default)]
+struct Touched {
+    hosts: Vec<HostId>,
+    builds: Vec<Uuid>,
+}
+
+impl Touched {
+    fn forget(&self, memory: &Memory) {
+        memory.doubt_builds(&self.builds);
+        memory.doubt_hosts(&self.hosts.iter().map(|host| host.uuid()).collect::<Vec<_>>());
+    }
+}
+
+impl Store {
+    /// Opens a build, or answers the one that the credential identifies already. Those of the same
+    /// host before it are closed. A new one is entered in the audit trail.
+    ///
+    /// # Errors
+    /// When the credential belongs to another host's build.
+    pub fn open(&self, opening: &Opening, entry: Option<&Entry>) -> Result<Opened> {
+        let (memory, node) = (&self.shared().memory, self.shared().node);
+        let (opened, touched) = self.write(|connection| {
+            let mut touched = Touched::default();
+            let opened = open(connection, opening, node, &mut touched)?;
+            if let (Opened::New(new), Some(entry)) = (&opened, entry) {
+                let entry = entry.clone().to(format!("build {}", new.build.id)).about(&new.host.facts);
+                audit::record(connection, &entry.with(new.host.facts.name.to_string()))?;
+            }
+            notify::tell_of_hosts(connection, node, &touched.hosts)?;
+            Ok((opened, touched))
+        })?;
+        touched.forget(memory);
+        if let (Opened::New(new), Some(hash)) = (&opened, opening.credential) {
+            memory
+                .learn_credential(hash, Credential { build: new.build.id, expires_at: new.build.expires_at });
+        }
+        Ok(opened)
+    }
+}
+
+fn open(
+    connection: &mut PgConnection,
+    opening: &Opening,
+    node: Node,
+    touched: &mut Touched,
+) -> Result<Opened> {
+    let (host, retired) = host::register(connection, &opening.host, opening.host_id, opening.now)?;
+    touched.hosts.push(host.id);
+    touched.hosts.extend(retired);
+    if let Some(hash) = opening.credential
+        && let Some(known) = credential::find(connection, hash)?
+    {
+        let build = load(connection, known.build, opening.now)?;
+        if build.host != host.id {
+            return Err(Conflict::CredentialInUse.into());
+        }
+        return Ok(Opened::Known(HostBuild { host, build }));
+    }
+    if opening.credential.is_none()
+        && let Some(known) = load_known(connection, &[opening.build_id.uuid()])?.pop()
+    {
+        let mut build = known.build;
+        build.settle(opening.now);
+        if build.host != host.id {
+            return Err(Conflict::CredentialInUse.into());
+        }
+        return Ok(Opened::Known(HostBuild { host, build }));
+    }
+    let unclosed: Vec<Uuid> = builds::table
+        .filter(builds::host_id.eq(host.id.uuid()))
+        .filter(builds::closed_at.is_null())
+        .select(builds::id)
+        .for_update()
+        .load(connection)?;
+    // A straggler of an earlier build does not close the one that the host is in now.
+    let is_past = opening.is_announced && unclosed.iter().any(|id| *id > opening.build_id.uuid());
+    if !is_past {
+        for earlier in load_known(connection, &unclosed)? {
+            let mut closed = earlier.build.clone();
+            closed.settle(opening.now);
+            closed.mark(MarkedEvent::Supersede, opening.now);
+            save(connection, &earlier, &closed, node)?;
+        }
+        touched.builds = unclosed;
+    }
+    let (id, plan) = (opening.build_id, Arc::clone(&opening.plan));
+    let mut build = Build::open(id, host.id, opening.workflow.clone(), plan, opening.now, opening.expires_at);
+    if is_past {
+        build.mark(MarkedEvent::Supersede, opening.now);
+    }
+    insert(connection, &build)?;
+    if let Some(hash) = opening.credential {
+        credential::insert(connection, hash, build.id, opening.expires_at)?;
+    }
+    Ok(Opened::New(HostBuild { host, build }))
+}
+
+fn insert(connection: &mut PgConnection, build: &Build) -> Result<()> {
+    diesel::insert_into(plans::table)
+        .values((plans::digest.eq(build.plan.digest().to_vec()), plans::steps.eq(to_json(&*build.plan)?)))
+        .on_conflict_do_nothing()
+        .execute(connection)?;
+    diesel::insert_into(builds::table).values(BuildRow::of(build)?).execute(connection)?;
+    Ok(())
+}
