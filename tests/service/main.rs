@@ -8,6 +8,7 @@
 mod access;
 mod authority;
 mod database;
+mod keys;
 mod lifecycle;
 mod listeners;
 mod place;
