@@ -16,6 +16,7 @@ mod hanging;
 mod identity;
 mod limits;
 mod lists;
+mod live;
 mod main_job;
 mod progress;
 mod registry;

@@ -49,6 +49,9 @@ impl Answer {
     }
 }
 
+/// How long a stream may be read: longer than any test.
+const LONG: std::time::Duration = std::time::Duration::from_secs(600);
+
 impl Api {
     /// A client of the service at `url`.
     #[must_use]
@@ -103,6 +106,25 @@ impl Api {
         let response = request.send().expect("an answer");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         Answer { status, headers, text: response.text().expect("a whole body") }
+    }
+
+    /// Opens a stream, and answers its body, to be read as it comes.
+    ///
+    /// # Panics
+    /// When no answer comes, or one that is none of success.
+    #[must_use]
+    #[track_caller]
+    pub fn open_stream(&self, path: &str, headers: &[(&str, &str)]) -> Box<dyn std::io::Read> {
+        let mut request = self.client.get(format!("{}{path}", self.url)).timeout(LONG);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().expect("an answer");
+        assert_eq!(response.status().as_u16(), 200);
+        Box::new(response)
     }
 
     /// GET.
