@@ -8,6 +8,7 @@
 mod access;
 mod authority;
 mod database;
+mod demo;
 mod keys;
 mod lifecycle;
 mod listeners;
