@@ -154,7 +154,7 @@ async fn open(
         name: name.clone(),
         location: Some(place.to_owned()),
         organization: Some("demo".to_owned()),
-        hostgroup: Some(if number % 3 == 0 { "db" } else { "web" }.to_owned()),
+        hostgroup: Some(if number.is_multiple_of(3) { "db" } else { "web" }.to_owned()),
         model: Some(model.to_owned()),
         foreman_id: None,
         ip: None,
