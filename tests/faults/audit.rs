@@ -156,7 +156,14 @@ fn fold(world: &World, connection: &mut PgConnection, id: &str) {
     let id: BuildId = id.parse().unwrap();
     let now = milepost_api::now();
     let known = build::load(connection, id, now).unwrap();
-    let all = Query { search: None, order: None, limit: 10_000, offset: 0, now, bounds: milepost_domain::Bounds::default() };
+    let all = Query {
+        search: None,
+        order: None,
+        limit: 10_000,
+        offset: 0,
+        now,
+        bounds: milepost_domain::Bounds::default(),
+    };
     let stored = list::reports(connection, &all, ReportsOf::Build(id), None).unwrap().results;
     let Build { host, workflow, plan, started_at, expires_at, marks, .. } = known.clone();
     let mut fresh = Build::open(id, host, workflow, plan, started_at, expires_at);

@@ -18,6 +18,8 @@ pub struct Options {
     pub registry: Mode,
     /// How the database is used.
     pub store: milepost_store::Settings,
+    /// What it signs and verifies with; `None`: a secret of its own.
+    pub keys: Option<Keys>,
 }
 
 /// A running service; it ends with this value.
@@ -42,7 +44,8 @@ impl Server {
     /// A service with settings of one's own.
     #[must_use]
     pub fn with(options: Options) -> Self {
-        let keys: Keys = Keys::generate().parse().expect("a secret");
+        let own = || Keys::generate().parse().expect("a secret");
+        let keys = options.keys.clone().unwrap_or_else(own);
         Self::on(Database::new(), keys, options)
     }
 

@@ -14,7 +14,7 @@ pub(crate) mod session;
 use std::{fmt, future::Future, marker::PhantomData, pin::Pin};
 
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload, http::header, web};
-use chrono::Duration;
+use chrono::{Duration, SubsecRound as _};
 use milepost_domain::{Bounds, HostFacts, Time};
 use milepost_store::{audit::Entry, build::Announcement, token::Token};
 use uuid::Uuid;
@@ -99,7 +99,8 @@ impl Keys {
             name: new.name.clone(),
             scope: new.scope,
             bounds: new.bounds.clone(),
-            expires_at: new.lifetime.map(|lifetime| now + lifetime),
+            // As the token says it: in whole seconds.
+            expires_at: new.lifetime.map(|lifetime| (now + lifetime).trunc_subsecs(0)),
             via,
             act,
         };
