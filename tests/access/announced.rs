@@ -3,7 +3,6 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::TimeDelta;
 use milepost_api::Settings;
-use milepost_testkit::Api;
 use serde_json::json;
 
 use crate::support::{
@@ -76,7 +75,7 @@ fn a_key_that_grants_reports_makes_no_token_of_a_program() {
     for scope in ["read", "manage", "admin"] {
         for key in [FOREMANS, FOREMANS_PUBLIC] {
             let token = signed(key, &json!({"scope": scope, "aud": "milepost", "jti": jti}));
-            let answer = Api::new(&server.url, Some(token)).get("/api/v2/builds");
+            let answer = server.with_token(token).get("/api/v2/builds");
             refused(&answer, 401, "unauthenticated");
             assert!(answer.text.contains("its key grants 'report' at most"), "{}", answer.text);
         }
@@ -132,7 +131,7 @@ fn a_machine_sees_its_own_progress_and_no_other() {
         assert_eq!(by_path.expect(200).json()["host"]["name"], host);
         let by_query = server.anyone().get(&format!("/unattended/progress?token={token}")).expect(200);
         assert!(by_query.text.starts_with(if host == "web1.example.com" { "running" } else { "pending" }));
-        let line = Api::new(&server.url, Some(token.clone())).get("/unattended/progress").expect(200);
+        let line = server.with_token(token.clone()).get("/unattended/progress").expect(200);
         assert_eq!(line.text, by_query.text);
     }
     let newer = open(&server, "web2.example.com");

@@ -184,6 +184,6 @@ fn the_trail_and_the_tokens_of_others_are_not_listed() {
     assert_eq!((about, &trail["total"]), (vec![&json!("web1.example.com")], &json!(1)));
     let all = server.admin().get("/api/v2/audit?search=action%3Dcreate_build").expect(200).json();
     assert_eq!(all["subtotal"], 3, "there is more to see for whoever may");
-    let read = Api::new(&server.url, Some(server.token(Scope::Read)));
+    let read = server.with_token(server.token(Scope::Read));
     assert_eq!(read.get("/api/v2/audit").status, 403);
 }

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use milepost_api::{NewToken, Scope, Settings};
-use milepost_testkit::{Answer, Api, Options, Server};
+use milepost_testkit::{Answer, Options, Server};
 use serde_json::json;
 
 use crate::support::{FROM_OURS, SENDS_JSON, comes_true, refused, server, sign_in, signed_in};
@@ -167,12 +167,12 @@ fn whoever_signs_out_is_out_wherever_the_cookie_lies() {
     assert_eq!(out.status, 200);
     let gone = out.header("set-cookie").unwrap();
     assert!(gone.starts_with("milepost_session=;") && gone.contains("Max-Age=0"), "{gone}");
-    let look = |url: &str, cookie: &str| {
-        Api::new(url, None).send("GET", "/api/v2/builds", &[("cookie", cookie)], None)
+    let look = |node: &Server, cookie: &str| {
+        node.anyone().send("GET", "/api/v2/builds", &[("cookie", cookie)], None)
     };
-    refused(&look(&server.url, &cookie), 401, "credential_revoked");
-    comes_true("the other node hears of it", || look(&there.url, &cookie).status == 401);
-    assert_eq!(look(&server.url, &other).status, 200, "another browser stays signed in");
+    refused(&look(&server, &cookie), 401, "credential_revoked");
+    comes_true("the other node hears of it", || look(&there, &cookie).status == 401);
+    assert_eq!(look(&server, &other).status, 200, "another browser stays signed in");
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn a_session_does_no_more_than_its_token_and_only_as_a_cookie() {
     let cookie = signed_in(&server, &server.token(Scope::Read));
     refused(&change(&server, &cookie, &[FROM_OURS]), 403, "forbidden");
     let session = cookie.split_once('=').unwrap().1.to_owned();
-    refused(&Api::new(&server.url, Some(session.clone())).get("/api/v2/builds"), 401, "unauthenticated");
+    refused(&server.with_token(session.clone()).get("/api/v2/builds"), 401, "unauthenticated");
     assert_eq!(sign_in(&server, &session, &[FROM_OURS]).status, 401, "it opens no other session");
     // A wrong token counts, whatever else comes with it.
     let headers = [("cookie", cookie.as_str()), ("authorization", "Bearer x.y.z")];

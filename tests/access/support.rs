@@ -142,7 +142,7 @@ pub(crate) fn progress(server: &Server, host: &str) -> Value {
 #[track_caller]
 pub(crate) fn made(server: &Server, input: &Value) -> (Api, String) {
     let token = server.admin().post("/api/v2/tokens", input).expect(201).json();
-    (Api::new(&server.url, Some(text(&token["token"]))), text(&token["id"]))
+    (server.with_token(text(&token["token"])), text(&token["id"]))
 }
 
 /// The cookie of a browser that signed in with that token, as it is sent.

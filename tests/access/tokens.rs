@@ -1,7 +1,7 @@
 //! Tokens of programs and people: made, listed, revoked.
 
 use milepost_api::{Scope, Settings};
-use milepost_testkit::{Api, Options};
+use milepost_testkit::{Options, Server};
 use serde_json::json;
 
 use crate::support::{comes_true, made, refused, server, signed_in, text};
@@ -16,7 +16,7 @@ fn a_token_is_shown_once_and_does_what_it_was_made_for() {
         (&json!("wall screen"), &json!("read"), &json!(["brno"]))
     );
     let token = text(&made["token"]);
-    let api = Api::new(&server.url, Some(token.clone()));
+    let api = server.with_token(token.clone());
     let session = api.get("/api/v2/session").expect(200).json();
     assert_eq!(session["name"], json!(format!("wall screen ({})", text(&made["id"]))));
     assert_eq!((&session["scope"], &session["locations"]), (&json!("read"), &json!(["brno"])));
@@ -103,12 +103,12 @@ fn a_revoked_token_is_void_at_once_with_its_sessions_and_on_every_node() {
     let token =
         text(&server.admin().post("/api/v2/tokens", &json!({"scope": "read"})).expect(201).json()["token"]);
     let cookie = signed_in(&server, &token);
-    let look = |url: &str| {
+    let look = |node: &Server| {
         let headers = [("cookie", cookie.as_str())];
-        Api::new(url, None).send("GET", "/api/v2/builds", &headers, None)
+        node.anyone().send("GET", "/api/v2/builds", &headers, None)
     };
-    assert_eq!((api.get("/api/v2/builds").status, look(&server.url).status), (200, 200));
-    assert_eq!(look(&there.url).status, 200, "a session holds on every node");
+    assert_eq!((api.get("/api/v2/builds").status, look(&server).status), (200, 200));
+    assert_eq!(look(&there).status, 200, "a session holds on every node");
     let admin = server.admin();
     let void = admin.delete(&format!("/api/v2/tokens/{id}")).expect(200).json();
     assert!(void["revoked_at"].is_string() && text(&void["revoked_by"]).starts_with("token "));
@@ -118,11 +118,11 @@ fn a_revoked_token_is_void_at_once_with_its_sessions_and_on_every_node() {
     // The other one, with which a browser had signed in.
     let list = admin.get("/api/v2/tokens?search=scope%3Dread").expect(200).json();
     let _ = admin.delete(&format!("/api/v2/tokens/{}", text(&list["results"][0]["id"]))).expect(200);
-    refused(&look(&server.url), 401, "credential_revoked");
-    let elsewhere = |token: &str| Api::new(&there.url, Some(token.to_owned())).get("/api/v2/builds");
+    refused(&look(&server), 401, "credential_revoked");
+    let elsewhere = |token: &str| there.with_token(token.to_owned()).get("/api/v2/builds");
     comes_true("the other node hears of it", || elsewhere(&token).status == 401);
     refused(&elsewhere(&token), 401, "credential_revoked");
-    refused(&look(&there.url), 401, "credential_revoked");
+    refused(&look(&there), 401, "credential_revoked");
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_token_that_was_made_while_the_service_was_down_is_revoked_by_its_id() {
         use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
         serde_json::from_slice::<serde_json::Value>(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
     };
-    let api = Api::new(&server.url, Some(token));
+    let api = server.with_token(token);
     let _ = api.get("/api/v2/builds").expect(200);
     let path = format!("/api/v2/tokens/{}", text(&claims["jti"]));
     // Not by somebody who is bound, since nobody knows what it is bound to.
