@@ -120,6 +120,17 @@ fn foremans_own_token_identifies_one_build_however_often_it_is_registered() {
 }
 
 #[test]
+fn a_build_whose_names_fit_into_no_token_gets_one_that_is_looked_up() {
+    let server = server(Settings::default());
+    let long = "\u{17e}".repeat(255);
+    let host = json!({"name": "web1.example.com", "organization": long, "location": long});
+    let build = crate::support::open_as(&server, &host);
+    assert!(build.token.len() < 64, "{}", build.token);
+    assert_eq!(report_with(&server, &build.token).status, 200);
+    assert_eq!(progress(&server, "web1.example.com")["build"]["id"], json!(build.id));
+}
+
+#[test]
 fn a_machine_sees_its_own_progress_and_no_other() {
     let server = server(Settings::default());
     let (_, announced) = announced("web1.example.com");

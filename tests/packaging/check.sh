@@ -9,7 +9,7 @@ work=${CARGO_TARGET_DIR:-target}
 venv=$work/venv-packaging
 
 flask=tests/bench/references/flask/install.sh
-shellcheck scripts/deps.sh .ci/run "$here/check.sh" "$here/deps-test.sh" "$flask"
+shellcheck scripts/deps.sh .ci/run "$here/check.sh" "$here/deps-test.sh" "$flask" tests/schemathesis/run.sh
 for shell in sh dash bash 'busybox sh'; do
     $shell -n scripts/deps.sh
     $shell -n "$flask"
@@ -18,7 +18,7 @@ echo "ok   shell scripts"
 
 sh "$here/deps-test.sh"
 
-make --dry-run help build deps test openapi run bench bench-quick >/dev/null
+make --dry-run help build deps test openapi run bench bench-quick fuzz >/dev/null
 for file in .ci/run scripts/deps.sh "$here/check.sh" "$flask"; do
     [ -x "$file" ] || { echo "$file cannot be executed" >&2; exit 1; }
 done
