@@ -20,6 +20,7 @@ mod limits;
 mod oauth;
 mod place;
 mod proxy;
+mod ruby;
 mod support;
 mod table;
 mod tokens;

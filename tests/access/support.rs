@@ -23,7 +23,7 @@ pub(crate) const FROM_OURS: (&str, &str) = ("sec-fetch-site", "same-origin");
 pub(crate) const FOREMANS: &str = "foreman";
 pub(crate) const FOREMANS_PUBLIC: &str = "foreman-ed";
 /// Foreman's secret, which opens builds and nothing else.
-const FOREMANS_SECRET: &str = "a secret of Foreman's, for tests alone, of 32 bytes or more";
+pub(crate) const FOREMANS_SECRET: &str = "a secret of Foreman's, for tests alone, of 32 bytes or more";
 /// A pair of keys as `openssl genpkey -algorithm ed25519` makes them, for tests alone.
 const ED25519: (&str, &str) = (
     "-----BEGIN PRIVATE KEY-----\n\

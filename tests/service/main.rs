@@ -14,4 +14,5 @@ mod recovery;
 mod refusals;
 mod secrecy;
 mod settings;
+mod tokens;
 mod welcome;
