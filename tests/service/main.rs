@@ -19,4 +19,5 @@ mod refusals;
 mod secrecy;
 mod settings;
 mod tls;
+mod tokens;
 mod welcome;

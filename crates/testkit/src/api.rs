@@ -51,20 +51,26 @@ impl Answer {
 
 /// How long a stream may be read: longer than any test.
 const LONG: std::time::Duration = std::time::Duration::from_secs(600);
+/// To make one takes longer than a request does.
+fn client() -> Client {
+    // Other crates of the build ask for TLS without a provider; an error says that one is there.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    // What the answer is, not where it would lead.
+    let builder = Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
+    builder.build().expect("a client")
+}
 
 impl Api {
     /// A client of the service at `url`.
     #[must_use]
     pub fn new(url: &str, token: Option<String>) -> Self {
-        // Other crates of the build ask for TLS without a provider; an error says that one is there.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        // What the answer is, not where it would lead.
-        let client = Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .expect("a client");
-        Self { url: url.to_owned(), token, client }
+        Self { url: url.to_owned(), token, client: client() }
+    }
+
+    /// The same with another credential, over the same connections.
+    #[must_use]
+    pub fn with_token(&self, token: Option<String>) -> Self {
+        Self { token, ..self.clone() }
     }
 
     /// Sends a request with headers and a body of one's own.
