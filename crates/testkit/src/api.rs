@@ -111,7 +111,10 @@ impl Api {
         }
         let response = request.send().expect("an answer");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Answer { status, headers, text: response.text().expect("a whole body") }
+        // Such a one has no end.
+        let is_stream = headers.get("content-type").is_some_and(|kind| kind == "text/event-stream");
+        let text = if is_stream { String::new() } else { response.text().expect("a whole body") };
+        Answer { status, headers, text }
     }
 
     /// Opens a stream, and answers its body, to be read as it comes.
