@@ -5,7 +5,7 @@ use proptest::{collection::vec, option::weighted, prelude::*, sample::select};
 
 use crate::{
     all, goes_on, open,
-    raw::{request, send},
+    raw::{encoded, request, send},
     server,
 };
 
@@ -93,10 +93,6 @@ fn search() -> impl Strategy<Value = String> {
     ]
 }
 
-fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
-}
-
 #[test]
 fn no_search_order_page_or_cursor_makes_a_list_fail() {
     let server = server();
@@ -134,7 +130,7 @@ fn no_search_order_page_or_cursor_makes_a_list_fail() {
             ];
             let pairs: Vec<String> = given
                 .into_iter()
-                .filter_map(|(name, value)| Some(format!("{name}={}", encoded(&value?))))
+                .filter_map(|(name, value)| Some(format!("{name}={}", encoded(value?.as_bytes()))))
                 .collect();
             let bearer = vec![(b"Authorization".to_vec(), format!("Bearer {token}").into_bytes())];
             let target = format!("/api/v2/{list}?{}", pairs.join("&"));

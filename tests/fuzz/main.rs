@@ -5,6 +5,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     reason = "what a test calls is a test too, and clippy.toml looks at the functions marked as tests only"
 )]
 

@@ -30,3 +30,12 @@ pub(crate) fn request(method: &str, target: &[u8], headers: &[(Vec<u8>, Vec<u8>)
     bytes.extend(body);
     bytes
 }
+
+/// Every byte in its encoded form.
+pub(crate) fn encoded(bytes: &[u8]) -> String {
+    bytes.iter().flat_map(|byte| ['%', hex(byte >> 4), hex(byte & 15)]).collect()
+}
+
+fn hex(digit: u8) -> char {
+    char::from_digit(digit.into(), 16).unwrap_or_default()
+}

@@ -5,7 +5,7 @@ use proptest::{collection::vec, prelude::*, sample::select};
 
 use crate::{
     all, goes_on, open,
-    raw::{request, send},
+    raw::{encoded, request, send},
     server,
 };
 
@@ -52,12 +52,11 @@ const WORDS: &[&str] = &[
 
 /// A word, or whatever else can stand in its place: mostly encoded, as it comes through a request line.
 fn word() -> impl Strategy<Value = Vec<u8>> {
-    let encoded =
-        |bytes: Vec<u8>| bytes.iter().map(|byte| format!("%{byte:02X}")).collect::<String>().into_bytes();
+    let encode = |bytes: Vec<u8>| encoded(&bytes).into_bytes();
     prop_oneof![
         6 => bare_word(),
-        6 => bare_word().prop_map(encoded),
-        4 => anything().prop_map(encoded),
+        6 => bare_word().prop_map(encode),
+        4 => anything().prop_map(encode),
         1 => anything(),
     ]
 }

@@ -52,13 +52,10 @@ fn a_token_made_while_the_service_is_down_is_good_and_can_be_revoked() {
     let said = Said::by(&mut place.milepost(["token", "create", "--scope", "read"]));
     assert_eq!((said.code, said.err.as_str()), (Some(0), UNLISTED));
     let token = said.out.trim_end().to_owned();
-    for command in
-        [["token", "list"].as_slice(), &["token", "revoke", "0193b0a0-0000-7000-8000-000000000001"]]
-    {
-        let mut asked = place.milepost([]);
+    let revoke = place.milepost(["token", "revoke", "0193b0a0-0000-7000-8000-000000000001"]);
+    for mut asked in [place.milepost(["token", "list"]), revoke] {
         // Nobody listens at the default place either, as far as this test can tell.
-        asked.args(command).env("MILEPOST_URL", "http://127.0.0.1:9");
-        let refusal = Said::by(&mut asked).refusal();
+        let refusal = Said::by(asked.env("MILEPOST_URL", "http://127.0.0.1:9")).refusal();
         assert!(refusal.contains("http://127.0.0.1:9"), "{refusal}");
     }
     let service = place.start();
