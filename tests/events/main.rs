@@ -54,7 +54,8 @@ impl Build {
     /// The reports of the build that a search finds.
     #[track_caller]
     fn reports(&self, server: &Server, search: &str) -> Vec<Value> {
-        let search: String = search.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let search: Vec<String> = search.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let search = search.concat();
         let path = format!("/api/v2/builds/{}/reports?per_page=all&search={search}", self.id);
         server.read().get(&path).expect(200).json()["results"].as_array().unwrap().clone()
     }

@@ -78,7 +78,9 @@ fn event(name: &str, status: Option<Status>, seconds: i64) -> Report {
 
 fn after(reports: &[Report]) -> Build {
     let mut build = open();
-    reports.iter().for_each(|report| build.apply(report));
+    for report in reports {
+        build.apply(report);
+    }
     build
 }
 
@@ -218,8 +220,7 @@ fn what_a_completed_system_tells_at_its_later_boots_changes_nothing() {
 #[test]
 fn a_plan_without_events_has_the_digest_that_it_had_before_there_were_any() {
     let without = plan().with_events(Vec::new());
-    let digest: String = without.digest().iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(digest, "726b259cc3790f9523c15acfddc27e74f4bff31d83f0a053361c4021644b2c37");
+    assert_eq!(without.digest()[..6], [0x72, 0x6b, 0x25, 0x9c, 0xc3, 0x79]);
     assert_ne!(without.digest(), plan().digest());
     let mut other = plan().events().to_vec();
     other[0].on.push(Status::Init);

@@ -126,7 +126,11 @@ fn reports(store: &Store) -> Host {
         report.message = text(number * 5).map(|text| text.parse().unwrap());
         report.boot_id = text(number * 7).map(ToOwned::to_owned);
         report.reported_at = (!number.is_multiple_of(3)).then(|| at(signed * 1234));
-        report.event = [None, Some(Place::Activity), None, Some(Place::Step), None][number % 5].clone();
+        report.event = match number % 5 {
+            1 => Some(Place::Activity),
+            3 => Some(Place::Step),
+            _ => None,
+        };
         let log = "x".repeat(number % 5);
         report.log = milepost_domain::Log::from_bytes(log.as_bytes());
         record(store, opened.build.id, &[report]);

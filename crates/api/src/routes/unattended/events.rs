@@ -77,7 +77,8 @@ fn line(text: &str, limit: usize) -> String {
 /// A message of what a program said, without what is too much of it.
 pub(super) fn message(text: &str) -> Option<Message> {
     let text = line(text, MESSAGE_MAX);
-    text.get(..text.floor_char_boundary(MESSAGE_MAX))?.parse().ok()
+    let ends = text.char_indices().map(|(at, c)| at + c.len_utf8());
+    text.get(..ends.take_while(|end| *end <= MESSAGE_MAX).last()?)?.parse().ok()
 }
 
 /// An event of `origin` that its build has yet to place.
