@@ -23,7 +23,7 @@ fn a_sites_own_rules_are_shown_as_they_were_put_and_hold_for_later_builds() {
     assert_eq!(listed["results"][0]["events"], rules);
 
     let build = Build::open(&server, "appliance");
-    assert_eq!(put(&json!([])).expect(200).json()["events"], json!([]));
+    assert!(put(&json!([])).expect(200).json().get("events").is_none());
     let event = |origin: &str, name: &str, kind: &str| json!({"name": name, "description": "", "event_type": kind, "origin": origin, "timestamp": 1.5});
     build.send(&server, &event("curtin", "a/partitioning", "start"));
     assert_states(&build.progress(&server), "");

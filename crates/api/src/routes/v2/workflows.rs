@@ -47,7 +47,9 @@ pub(crate) struct WorkflowView {
     /// Its steps; they are passed in the order of their priority.
     pub steps: Vec<WorkflowStep>,
     /// Which events that programs send by themselves mean which of its steps; the first rule that fits
-    /// decides, and what fits none is an activity.
+    /// decides, and what fits none is an activity. Absent: none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     pub events: Vec<EventRule>,
     /// Who may change it.
     #[schema(example = "milepost")]
