@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use milepost_domain::{
-    Label, PlannedStep,
+    Label, PlannedStep, Status,
+    event::EventRule,
     registry::{Manifest, Owned, Registry, Step, Workflow},
 };
 use milepost_store::registry::shipped;
@@ -67,6 +68,31 @@ fn expected_step(step: &PlannedStep, source: &str) -> String {
     ])
 }
 
+/// The rules for events, in their order; nothing where there are none.
+fn events(rules: &[EventRule]) -> String {
+    if rules.is_empty() {
+        return String::new();
+    }
+    let mut text = row(&["event", "sent by", "counts when it", "step"]) + &row(&["---"; 4]);
+    for rule in rules {
+        let word = |status: &Status| match status {
+            Status::Init => "starts",
+            Status::Done => "ends",
+            Status::Failed => "fails",
+        };
+        let all = [Status::Init, Status::Done, Status::Failed];
+        let on = if rule.on.is_empty() { all.as_slice() } else { &rule.on };
+        let on: Vec<&str> = on.iter().map(word).collect();
+        text += &row(&[
+            &format!("`{}`", rule.name),
+            rule.origin.as_str(),
+            &on.join(", "),
+            &format!("`{}`", rule.step),
+        ]);
+    }
+    text + "\n"
+}
+
 fn spare_step(step: &Step, source: &str) -> String {
     row(&[
         &format!("`{}`", step.label),
@@ -108,6 +134,7 @@ fn the_tables_of_workflows_are_what_is_shipped() {
             text += &expected_step(step, &source(Some(&workflow.name), &step.label));
         }
         text += "\n";
+        text += &events(&workflow.events);
     }
     text += "### Known steps that no workflow expects\n\n\
         A strict registry takes reports of these too. They appear in a host's time line at their place and do not \

@@ -31,21 +31,6 @@ if ! cmp -s "$here/requirements.txt" "$venv/made-from" || ! "$venv/bin/python" -
 fi
 exec 9>&-
 
-# The schema is taken out of the package of cloud-init; that itself has no business on the machine of a developer.
-schema() {
-    found=$(find "$work/cloud-init" -name schema-cloud-config-v1.json 2>/dev/null) || true
-    if [ -z "$found" ] && command -v apt-get >/dev/null; then
-        rm -rf "$work/cloud-init"
-        mkdir -p "$work/cloud-init"
-        (
-            cd "$work/cloud-init"
-            apt-get download cloud-init && dpkg-deb --extract cloud-init_*.deb . && rm -f cloud-init_*.deb
-        ) >"$work/cloud-init.log" 2>&1 || return 0
-        found=$(find "$work/cloud-init" -name schema-cloud-config-v1.json)
-    fi
-    echo "$found"
-}
-
 case ${1:-} in
     check)
         rendered=$(mktemp -d)
@@ -60,7 +45,8 @@ case ${1:-} in
                 *) die "${host##*/}: this was said: $said" ;;
             esac
         done
-        schema=$(schema)
+        package=$("$root/tests/cloud-init.sh")
+        schema=${package:+$(find "$package" -name schema-cloud-config-v1.json)}
         "$venv/bin/python" -B "$here/check.py" "$rendered/documents" "$rendered/scripts" ${schema:+"$schema"}
         ruby "$here/safe_mode_test.rb"
         ruby "$here/first_boot.rb" "$root"

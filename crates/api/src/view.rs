@@ -330,11 +330,15 @@ pub(crate) struct ReportView {
     pub reported_at: Option<DateTime<Utc>>,
     /// The server's clock.
     pub received_at: DateTime<Utc>,
+    /// True for an event below the step at work, which is no step itself; absent otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub activity: Option<bool>,
 }
 
 impl From<StoredReport> for ReportView {
     fn from(stored: StoredReport) -> Self {
         let report = stored.report;
+        let activity = report.is_activity().then_some(true);
         Self {
             id: report.id.uuid(),
             build_id: stored.build.uuid(),
@@ -351,6 +355,7 @@ impl From<StoredReport> for ReportView {
             boot_id: report.boot_id,
             reported_at: report.reported_at,
             received_at: report.received_at,
+            activity,
         }
     }
 }

@@ -16,6 +16,10 @@ use crate::{
 /// they are proof.
 #[must_use]
 pub fn begins_again(plan: &Plan, course: &Course, report: &Report) -> bool {
+    // What a program says by itself comes again with every boot, and twice in one: it proves nothing.
+    if report.event.is_some() {
+        return false;
+    }
     let Some(step) = plan.get(&report.label).filter(|step| step.entry) else {
         return false;
     };

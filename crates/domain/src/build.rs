@@ -9,8 +9,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BuildId, HostId, Label, Message, Name, Percent, Plan, Report, RunState, State, Time, attempt,
-    report::Meaning, state::Event,
+    BuildId, HostId, Label, Message, Name, Percent, Plan, Report, RunState, State, Time, attempt, event,
+    report::Meaning,
+    sequence::{boot_key, put_in_sequence},
+    state::Event,
 };
 
 /// One step of one attempt, as reported so far.
@@ -261,27 +263,6 @@ impl Build {
     }
 }
 
-fn boot_key(report: &Report) -> &str {
-    report.boot_id.as_deref().unwrap_or_default()
-}
-
-/// Sorts the reports of each boot that carry a `seq` by it, within the places they hold.
-fn put_in_sequence(reports: &mut [Report]) {
-    let mut places: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (at, report) in reports.iter().enumerate().filter(|(_, report)| report.seq.is_some()) {
-        places.entry(boot_key(report).to_owned()).or_default().push(at);
-    }
-    for places in places.into_values() {
-        let mut sorted: Vec<Report> = places.iter().filter_map(|&at| reports.get(at).cloned()).collect();
-        sorted.sort_by_key(|report| (report.seq, report.id));
-        for (at, report) in places.into_iter().zip(sorted) {
-            if let Some(place) = reports.get_mut(at) {
-                *place = report;
-            }
-        }
-    }
-}
-
 impl Course {
     /// The runs of the current attempt. A machine that loops has hundreds of earlier ones, which
     /// are not looked at.
@@ -310,6 +291,10 @@ impl Course {
 
     fn apply(&mut self, plan: &Plan, report: &Report) {
         let at = report.received_at;
+        if event::changes_no_step(self, report) {
+            self.note_activity(report);
+            return;
+        }
         // Whoever looked a moment ago may have seen this much.
         self.floor = self.floor.max(self.percent(plan, at).unwrap_or_default());
         if attempt::begins_again(plan, self, report) {
@@ -354,14 +339,34 @@ impl Course {
         self.advance(Event::NewAttempt, at);
     }
 
+    /// Keeps an activity: it shows that the machine is at work, and moves nothing else. That the parts
+    /// of what failed end too is neither progress nor the last word on the failure.
+    fn note_activity(&mut self, report: &Report) {
+        self.count(report);
+        if self.state == State::Pending {
+            self.advance(Event::Progress, report.received_at);
+        }
+        if matches!(self.state, State::Running | State::Installed) {
+            self.say(report);
+        }
+    }
+
     /// Keeps what every report says, whatever its step.
     fn note(&mut self, report: &Report) {
-        self.reports = self.reports.saturating_add(1);
-        self.last_report_at = self.last_report_at.max(Some(report.received_at));
+        self.count(report);
+        self.say(report);
         self.current = Some(report.label.clone());
+    }
+
+    fn say(&mut self, report: &Report) {
         if let Some(message) = &report.message {
             self.last_message = Some(message.clone());
         }
+    }
+
+    fn count(&mut self, report: &Report) {
+        self.reports = self.reports.saturating_add(1);
+        self.last_report_at = self.last_report_at.max(Some(report.received_at));
         if let Some(seq) = report.seq {
             let highest = self.seqs.entry(boot_key(report).to_owned()).or_insert(seq);
             *highest = seq.max(*highest);

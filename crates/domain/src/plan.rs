@@ -6,7 +6,10 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{Label, Name};
+use crate::{
+    Label, Name, Report,
+    event::{self, EventRule},
+};
 
 /// A step that a build is expected to pass.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,11 +32,11 @@ pub struct PlannedStep {
     pub entry: bool,
 }
 
-/// The steps that one build is expected to pass, in their order.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(transparent)]
+/// The steps that one build is expected to pass, in their order, and which events mean them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {
     steps: Vec<PlannedStep>,
+    events: Vec<EventRule>,
 }
 
 impl Plan {
@@ -42,13 +45,32 @@ impl Plan {
     pub fn new(steps: impl IntoIterator<Item = PlannedStep>) -> Self {
         let mut steps: Vec<PlannedStep> = steps.into_iter().collect();
         steps.sort_by(|a, b| (a.priority, &a.label).cmp(&(b.priority, &b.label)));
-        Self { steps }
+        Self { steps, events: Vec::new() }
+    }
+
+    /// The same steps, which these events mean.
+    #[must_use]
+    pub fn with_events(mut self, events: Vec<EventRule>) -> Self {
+        self.events = events;
+        self
     }
 
     /// The steps in their order.
     #[must_use]
     pub fn steps(&self) -> &[PlannedStep] {
         &self.steps
+    }
+
+    /// Which events mean a step; the first rule that fits decides.
+    #[must_use]
+    pub fn events(&self) -> &[EventRule] {
+        &self.events
+    }
+
+    /// An event where it belongs in this build; any other report as it is.
+    #[must_use]
+    pub fn placed(&self, report: Report) -> Report {
+        event::placed(&self.events, report)
     }
 
     /// Whether nothing is expected: percentages are then shown as they come.
@@ -74,7 +96,8 @@ impl Plan {
         }
     }
 
-    /// What the plan is stored under: equal plans are kept once.
+    /// What the plan is stored under: equal plans are kept once. One without events has the digest that
+    /// it had before there were any.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
@@ -87,6 +110,15 @@ impl Plan {
             hash.update(step.weight_seconds.to_be_bytes());
             hash.update(step.timeout_seconds.to_be_bytes());
             hash.update([u8::from(step.optional), u8::from(step.entry)]);
+        }
+        for rule in &self.events {
+            // No label begins so.
+            hash.update([0xff]);
+            for text in [rule.origin.as_str(), rule.name.as_str(), rule.step.as_str()] {
+                hash.update(text);
+                hash.update([0]);
+            }
+            rule.on.iter().for_each(|status| hash.update(status.as_str()));
         }
         hash.finalize().into()
     }

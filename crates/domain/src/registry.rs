@@ -8,7 +8,12 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Label, Name, Plan, PlannedStep, Report, state::UnknownWord, text::InvalidText};
+use crate::{
+    Label, Name, Plan, PlannedStep, Report,
+    event::{EventRule, RULES_MAX},
+    state::UnknownWord,
+    text::InvalidText,
+};
 
 /// The owner of what Milepost ships; nobody else may use that name.
 pub const SHIPPED: &str = "milepost";
@@ -123,6 +128,9 @@ pub struct Workflow {
     pub registry: Option<Mode>,
     /// Its steps, ordered by priority.
     pub steps: Vec<WorkflowStep>,
+    /// Which events that programs send by themselves mean which of its steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<EventRule>,
 }
 
 /// Something in the registry, and whose it is.
@@ -195,6 +203,24 @@ pub enum InvalidRegistry {
         first: Label,
         /// The other.
         second: Label,
+    },
+    /// Events are to mean a step that the workflow does not have.
+    #[error(
+        "workflow '{workflow}' has events for the step '{label}', which is none of its steps; add it to them"
+    )]
+    EventStep {
+        /// The workflow.
+        workflow: Label,
+        /// The step.
+        label: Label,
+    },
+    /// Too many rules for events.
+    #[error("workflow '{workflow}' has {count} rules for events; at most {RULES_MAX} are allowed")]
+    EventRules {
+        /// The workflow.
+        workflow: Label,
+        /// How many it has.
+        count: usize,
     },
     /// A text that is not what its place allows.
     #[error(transparent)]
@@ -291,8 +317,10 @@ impl Registry {
     /// workflow, which is for the caller to refuse where it matters.
     #[must_use]
     pub fn plan(&self, workflow: &Label) -> Plan {
-        let steps = self.workflows.get(workflow).map_or(&[][..], |owned| owned.value.steps.as_slice());
-        Plan::new(steps.iter().filter_map(|place| {
+        let Some(Owned { value: workflow, .. }) = self.workflows.get(workflow) else {
+            return Plan::default();
+        };
+        let steps = Plan::new(workflow.steps.iter().filter_map(|place| {
             let step = &self.steps.get(&place.label)?.value;
             Some(PlannedStep {
                 label: step.label.clone(),
@@ -303,7 +331,8 @@ impl Registry {
                 optional: place.optional,
                 entry: place.entry,
             })
-        }))
+        }));
+        steps.with_events(workflow.events.clone())
     }
 
     /// Whether a workflow holds together with the steps that are known.
@@ -334,14 +363,27 @@ impl Registry {
                 });
             }
         }
-        Ok(())
+        let (name, count) = (|| workflow.name.clone(), workflow.events.len());
+        if count > RULES_MAX {
+            return Err(InvalidRegistry::EventRules { workflow: name(), count });
+        }
+        let is_step = |label: &Label| workflow.steps.iter().any(|place| place.label == *label);
+        match workflow.events.iter().find(|rule| !is_step(&rule.step)) {
+            Some(rule) => Err(InvalidRegistry::EventStep { workflow: name(), label: rule.step.clone() }),
+            None => Ok(()),
+        }
     }
 
-    /// Lets a report pass, with the name and priority that the registry knows filled in.
+    /// Lets a report pass, with the name and priority that the registry knows filled in, and an event
+    /// where it belongs. An activity is no step, so none is refused.
     ///
     /// # Errors
     /// In strict mode, when neither the registry nor the build's plan knows the step.
-    pub fn admit(&self, mut report: Report, plan: &Plan, mode: Mode) -> Result<Report, UnknownStep> {
+    pub fn admit(&self, report: Report, plan: &Plan, mode: Mode) -> Result<Report, UnknownStep> {
+        let mut report = plan.placed(report);
+        if report.is_activity() {
+            return Ok(report);
+        }
         let known = plan
             .get(&report.label)
             .map(|step| (&step.name, step.priority))

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Label, Log, Message, Name, Percent, ReportId, Status, Time};
+use crate::{Label, Log, Message, Name, Percent, ReportId, Status, Time, event::Place};
 
 /// The largest priority; the smallest is 0.
 pub const PRIORITY_MAX: i32 = 10_000;
@@ -39,6 +39,9 @@ pub struct Report {
     pub reported_at: Option<Time>,
     /// The server's clock when it arrived.
     pub received_at: Time,
+    /// Where it belongs, if it is an event that a program sent by itself; absent: a report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<Place>,
 }
 
 /// What a report comes to, once the simple form is read.
@@ -69,7 +72,14 @@ impl Report {
             boot_id: None,
             reported_at: None,
             received_at,
+            event: None,
         }
+    }
+
+    /// Whether it is an event that makes no step.
+    #[must_use]
+    pub const fn is_activity(&self) -> bool {
+        matches!(self.event, Some(Place::Of(_) | Place::Activity))
     }
 
     /// What the report comes to: the simple form means that the step happened, unless it names a

@@ -7,7 +7,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use diesel::prelude::*;
 use milepost_domain::{
-    Build, BuildId, Host, HostId, Id, Plan, StepRun, Time, build::MarkedEvent, host::HostRef,
+    Build, BuildId, Host, HostId, Id, Plan, PlannedStep, StepRun, Time, build::MarkedEvent, host::HostRef,
 };
 use uuid::Uuid;
 
@@ -182,8 +182,8 @@ pub(crate) fn look(connection: &mut PgConnection, named: &HostRef) -> Result<(Ho
         .inner_join(hosts::table)
         .inner_join(plans::table)
         .order((builds::closed_at.is_null().desc(), builds::id.desc()))
-        .select((HostRow::as_select(), BuildRow::as_select(), plans::steps));
-    let found: Option<(HostRow, BuildRow, serde_json::Value)> = match named {
+        .select((HostRow::as_select(), BuildRow::as_select(), (plans::steps, plans::events)));
+    let found: Option<(HostRow, BuildRow, PlanRow)> = match named {
         HostRef::Id(id) => query.filter(hosts::id.eq(id.uuid())).first(connection),
         HostRef::Foreman(id) => query.filter(hosts::foreman_id.eq(id)).first(connection),
         // PostgreSQL's texts have no NUL, so no host is called that.
@@ -203,8 +203,16 @@ pub(crate) fn look(connection: &mut PgConnection, named: &HostRef) -> Result<(Ho
     };
     let (id, version) = (row.id, row.version);
     let runs = load_runs(connection, &[id])?.remove(&id).unwrap_or_default();
-    let build = row.into_domain(Arc::new(from_json("plans.steps", plan)?), runs)?;
+    let build = row.into_domain(plan_of(plan)?, runs)?;
     Ok((host.into_domain()?, Known { build, version }))
+}
+
+/// The steps of a plan, and which events mean them.
+type PlanRow = (serde_json::Value, serde_json::Value);
+
+fn plan_of((steps, events): PlanRow) -> Result<Arc<Plan>> {
+    let steps: Vec<PlannedStep> = from_json("plans.steps", steps)?;
+    Ok(Arc::new(Plan::new(steps).with_events(from_json("plans.events", events)?)))
 }
 
 fn load_plans(
@@ -213,14 +221,11 @@ fn load_plans(
 ) -> Result<HashMap<Vec<u8>, Arc<Plan>>> {
     digests.sort();
     digests.dedup();
-    let plans: Vec<(Vec<u8>, serde_json::Value)> = plans::table
+    let plans: Vec<(Vec<u8>, PlanRow)> = plans::table
         .filter(plans::digest.eq_any(&digests))
-        .select((plans::digest, plans::steps))
+        .select((plans::digest, (plans::steps, plans::events)))
         .load(connection)?;
-    plans
-        .into_iter()
-        .map(|(digest, steps)| Ok((digest, Arc::new(from_json("plans.steps", steps)?))))
-        .collect()
+    plans.into_iter().map(|(digest, plan)| Ok((digest, plan_of(plan)?))).collect()
 }
 
 /// The builds of a host, oldest first.

@@ -121,6 +121,7 @@ columns! {
         log: Option<&'a str> => Nullable<Text>,
         name: Option<&'a str> => Nullable<Text>,
         boot_id: Option<&'a str> => Nullable<Text>,
+        activity: Option<bool> => Nullable<Bool>,
     }
 }
 
@@ -223,7 +224,7 @@ impl<'a> Statement<'a> {
 
     fn add_report(&mut self, build: Uuid, plan: &Plan, new: &'a NewReport) {
         let (to, report) = (&mut self.reports, &new.report);
-        let planned = plan.get(&report.label);
+        let planned = if report.is_activity() { None } else { plan.get(&report.label) };
         let (short, long) = match &report.log {
             Some(log) if log.cut() == 0 && log.text().len() <= SHORT_LOG_MAX => (Some(log), None),
             other => (None, other.as_ref()),
@@ -247,6 +248,7 @@ impl<'a> Statement<'a> {
         let name = report.name.as_ref().filter(|own| planned.is_none_or(|step| step.name != **own));
         to.name.push(name.map(AsRef::as_ref));
         to.boot_id.push(report.boot_id.as_deref());
+        to.activity.push(report.event.as_ref().map(|_| report.is_activity()));
         if let Some(log) = long {
             self.logs.build_id.push(build);
             self.logs.report_id.push(report.id.uuid());
@@ -305,8 +307,8 @@ impl QueryFragment<Pg> for Statement<'_> {
         if !self.reports.id.is_empty() {
             out.push_sql(
                 ", said AS (INSERT INTO reports (build_id, id, received_at, reported_at, seq, position, \
-                 log_bytes, attempt, priority, percentage, label, status, message, log, name, boot_id) \
-                 SELECT * FROM ",
+                 log_bytes, attempt, priority, percentage, label, status, message, log, name, boot_id, \
+                 activity) SELECT * FROM ",
             );
             self.reports.unnest("r", &mut out)?;
             out.push_sql(OF_A_WRITTEN_BUILD);

@@ -72,6 +72,7 @@ pub const REPORT_FIELDS: &[Field] = &[
     Field::new("received_at", Kind::Time).also_called(&["time"]),
     Field::new("reported_at", Kind::Time),
     Field::new("boot_id", Kind::Text),
+    Field::new("activity", Kind::Boolean),
 ];
 
 /// The column of a field of [`FIELDS`]. `state` is read as of `$1`, the request's time.
@@ -97,6 +98,8 @@ fn report_column(field: &Field) -> String {
         "step" => "r.label".to_owned(),
         // A short log lies in the row.
         "log_bytes" => "COALESCE(r.log_bytes, octet_length(r.log))".to_owned(),
+        // Absent in reports, and false in an event that is the report of a step.
+        "activity" => "COALESCE(r.activity, false)".to_owned(),
         other => format!("r.{other}"),
     }
 }

@@ -64,6 +64,7 @@ struct WorkflowRow {
     description: Option<String>,
     registry: Option<String>,
     steps: serde_json::Value,
+    events: serde_json::Value,
 }
 
 fn step_row(owner: &Label, step: &Step) -> Result<StepRow> {
@@ -86,6 +87,7 @@ fn workflow_row(owner: &Label, workflow: &Workflow) -> Result<WorkflowRow> {
         description: workflow.description.clone(),
         registry: workflow.registry.map(|mode| mode.to_string()),
         steps: to_json(&workflow.steps)?,
+        events: to_json(&workflow.events)?,
     })
 }
 
@@ -111,6 +113,7 @@ pub(crate) fn load(connection: &mut PgConnection, mode: Mode) -> Result<Registry
             description: row.description,
             registry: parsed_option("workflows.registry", row.registry.as_deref())?,
             steps: from_json("workflows.steps", row.steps)?,
+            events: from_json("workflows.events", row.events)?,
         };
         let owner = parsed("workflows.owner", &row.owner)?;
         registry.workflows.insert(workflow.name.clone(), Owned { owner, value: workflow });
@@ -172,6 +175,7 @@ fn upsert_workflow(connection: &mut PgConnection, owner: &Label, workflow: &Work
             workflows::description.eq(excluded(workflows::description)),
             workflows::registry.eq(excluded(workflows::registry)),
             workflows::steps.eq(excluded(workflows::steps)),
+            workflows::events.eq(excluded(workflows::events)),
         ));
     Ok(diesel::query_dsl::methods::FilterDsl::filter(upsert, workflows::owner.eq(owner.as_str()))
         .execute(connection)?)
@@ -268,6 +272,11 @@ mod tests {
         }
         for workflow in &manifest.workflows {
             registry.check(workflow).unwrap();
+            // Which step an event means must not be a matter of the installer's first phase.
+            let entries = workflow.steps.iter().filter(|step| step.entry);
+            for entry in entries {
+                assert!(workflow.events.iter().all(|rule| rule.step != entry.label), "{}", entry.label);
+            }
             let mut known = registry.clone();
             let value = workflow.clone();
             known.workflows.insert(workflow.name.clone(), Owned { owner: owner.clone(), value });

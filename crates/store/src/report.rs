@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use milepost_domain::{Build, BuildId, Id, Label, Log, Plan, Report, ReportId};
+use milepost_domain::{Build, BuildId, Id, Label, Log, Plan, Report, ReportId, event::Place};
 use uuid::Uuid;
 
 use crate::{
@@ -48,13 +48,14 @@ pub(crate) struct ReportRow {
     log: Option<String>,
     name: Option<String>,
     boot_id: Option<String>,
+    activity: Option<bool>,
 }
 
 impl ReportRow {
     /// The report, with what is left to the plan of its build filled in.
     pub(crate) fn into_domain(self, plan: &Plan) -> Result<StoredReport> {
         let label: Label = parsed("reports.label", &self.label)?;
-        let planned = plan.get(&label);
+        let planned = if self.activity == Some(true) { None } else { plan.get(&label) };
         let name = parsed_option("reports.name", self.name.as_deref())?;
         let log_bytes = match (self.log_bytes, &self.log) {
             (Some(apart), _) => number("reports.log_bytes", apart)?,
@@ -79,6 +80,7 @@ impl ReportRow {
                 boot_id: self.boot_id,
                 reported_at: self.reported_at,
                 received_at: self.received_at,
+                event: self.activity.map(|activity| if activity { Place::Activity } else { Place::Step }),
             },
         })
     }

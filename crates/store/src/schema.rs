@@ -22,6 +22,7 @@ diesel::table! {
     plans (digest) {
         digest -> Bytea,
         steps -> Jsonb,
+        events -> Jsonb,
     }
 }
 
@@ -91,6 +92,7 @@ diesel::table! {
         log -> Nullable<Text>,
         name -> Nullable<Text>,
         boot_id -> Nullable<Text>,
+        activity -> Nullable<Bool>,
     }
 }
 
@@ -131,6 +133,7 @@ diesel::table! {
         description -> Nullable<Text>,
         registry -> Nullable<Text>,
         steps -> Jsonb,
+        events -> Jsonb,
     }
 }
 

@@ -149,11 +149,18 @@ fn workflow_input(workflow: Workflow, owner: &Label) -> types::WorkflowInput {
         optional: Some(place.optional),
         entry: Some(place.entry),
     });
+    let events = workflow.events.into_iter().map(|rule| types::EventRuleInput {
+        origin: rule.origin.into(),
+        name: rule.name.into(),
+        step: rule.step.into(),
+        on: rule.on.iter().map(|status| types::Status(status.to_string())).collect(),
+    });
     types::WorkflowInput {
         title: workflow.title.into(),
         description: workflow.description,
         registry: workflow.registry.map(|mode| types::Mode(mode.to_string())),
         steps: steps.collect(),
+        events: events.collect(),
         owner: Some(owner.to_string()),
     }
 }

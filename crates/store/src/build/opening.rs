@@ -234,7 +234,11 @@ fn open(
 
 fn insert(connection: &mut PgConnection, build: &Build) -> Result<()> {
     diesel::insert_into(plans::table)
-        .values((plans::digest.eq(build.plan.digest().to_vec()), plans::steps.eq(to_json(&*build.plan)?)))
+        .values((
+            plans::digest.eq(build.plan.digest().to_vec()),
+            plans::steps.eq(to_json(&build.plan.steps())?),
+            plans::events.eq(to_json(&build.plan.events())?),
+        ))
         .on_conflict_do_nothing()
         .execute(connection)?;
     diesel::insert_into(builds::table).values(BuildRow::of(build)?).execute(connection)?;

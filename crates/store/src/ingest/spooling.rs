@@ -348,3 +348,19 @@ pub(super) fn read(record: &Record) -> std::result::Result<Item, serde_json::Err
         Entry::Rejection { build, label, at } => Item { build, what: What::Rejection { label, at } },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_from_before_there_were_events_reads_as_a_report() {
+        let old = r#"{"report":{"build":"0193b0a0-0000-7000-8000-000000000001","report":{
+            "id":"0193b0a0-0000-7000-8000-000000000002","label":"packages","name":null,"priority":300,
+            "status":"init","percentage":null,"message":"412 packages","log":null,"seq":null,"boot_id":null,
+            "reported_at":null,"received_at":"2026-11-24T12:00:00Z"}}}"#;
+        let item = read(&Record { at_micros: 0, payload: old.into() }).unwrap();
+        let What::Report { report, .. } = item.what else { panic!("not a report") };
+        assert_eq!((report.label.as_str(), report.event), ("packages", None));
+    }
+}

@@ -27,7 +27,7 @@ fn spooling(directory: &std::path::Path, bytes: u64) -> ingest::Settings {
 }
 
 /// Holds every build's row, as a database that hangs does, while `work` runs.
-fn while_it_hangs<T>(database: &Database, work: impl FnOnce() -> T) -> T {
+pub(crate) fn while_it_hangs<T>(database: &Database, work: impl FnOnce() -> T) -> T {
     let mut connection = database.connect();
     run(&mut connection, "BEGIN");
     run(&mut connection, "LOCK TABLE builds IN ACCESS EXCLUSIVE MODE");

@@ -9,6 +9,7 @@ mod announced;
 mod away;
 mod bounds;
 mod catalog;
+mod events;
 mod expiry;
 mod freshness;
 mod hosts;

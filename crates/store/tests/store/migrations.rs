@@ -110,6 +110,9 @@ fn reports_read_the_same_before_and_after_their_rows_were_laid_out_anew() {
 
     let mut connection = database.connect();
     connection
+        .batch_execute(include_str!("../../../../migrations/2026-11-24-000020_events/down.sql"))
+        .unwrap();
+    connection
         .batch_execute(include_str!("../../../../migrations/2026-11-24-000001_rows_of_reports/down.sql"))
         .unwrap();
     let old = lines(
@@ -121,6 +124,7 @@ fn reports_read_the_same_before_and_after_their_rows_were_laid_out_anew() {
     connection
         .batch_execute(include_str!("../../../../migrations/2026-11-24-000001_rows_of_reports/up.sql"))
         .unwrap();
+    connection.batch_execute(include_str!("../../../../migrations/2026-11-24-000020_events/up.sql")).unwrap();
     assert_eq!((stored(&store, build), logs(&store)), before);
     assert_eq!(in_order(load(&store, build).course), folded(&store, build));
 }

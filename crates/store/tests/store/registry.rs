@@ -36,6 +36,7 @@ fn workflow(key: &str, steps: &[&str]) -> Workflow {
         description: None,
         registry: None,
         steps: steps.iter().map(place).collect(),
+        events: Vec::new(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A few dozen hosts and builds with values of all kinds, and without.
 
 use chrono::Duration;
-use milepost_domain::{Build, Host, HostFacts, State, Time, search::Field, search::Value};
+use milepost_domain::{Build, Host, HostFacts, State, Time, event::Place, search::Field, search::Value};
 use milepost_store::{Store, report::StoredReport};
 use milepost_testkit::Database;
 
@@ -126,6 +126,11 @@ fn reports(store: &Store) -> Host {
         report.message = text(number * 5).map(|text| text.parse().unwrap());
         report.boot_id = text(number * 7).map(ToOwned::to_owned);
         report.reported_at = (!number.is_multiple_of(3)).then(|| at(signed * 1234));
+        report.event = match number % 5 {
+            1 => Some(Place::Activity),
+            3 => Some(Place::Step),
+            _ => None,
+        };
         let log = "x".repeat(number % 5);
         report.log = milepost_domain::Log::from_bytes(log.as_bytes());
         record(store, opened.build.id, &[report]);
@@ -149,6 +154,7 @@ pub(crate) fn value_of_report(field: &Field, stored: &StoredReport) -> Option<Va
         "received_at" => Some(Value::Time(report.received_at)),
         "reported_at" => report.reported_at.map(Value::Time),
         "boot_id" => report.boot_id.as_ref().map(word),
+        "activity" => Some(Value::Boolean(report.is_activity())),
         other => panic!("this test does not know the field {other}"),
     }
 }

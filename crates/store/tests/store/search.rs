@@ -105,7 +105,8 @@ fn condition(field: &'static Field) -> BoxedStrategy<String> {
             prop_oneof![compare(&["=", "!=", "<", "<=", ">", ">="], number()), list(number())].boxed()
         }
         Kind::Time => compare(&["=", "!=", "<", "<=", ">", ">="], times().boxed()),
-        Kind::Uuid | Kind::Boolean => panic!("no such field yet: {}", field.name),
+        Kind::Boolean => compare(&["=", "!="], select(&["true", "No"][..]).prop_map(str::to_owned).boxed()),
+        Kind::Uuid => panic!("no such field yet: {}", field.name),
     };
     let has = (select(&["has", "null?"][..]), select(called.clone()));
     prop_oneof![6 => compared, 1 => has.prop_map(|(word, name)| format!("{word} {name}"))].boxed()

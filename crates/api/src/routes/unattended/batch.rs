@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The most reports of one batch.
-const BATCH_MAX: usize = 1000;
+pub(super) const BATCH_MAX: usize = 1000;
 
 /// Many reports of one build, in their order.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -231,7 +231,7 @@ fn parse_boot_id(text: &str) -> Result<String, String> {
 }
 
 /// RFC 3339, or seconds since 1970 as `date +%s` prints them, with or without a fraction.
-fn parse_time(text: &str) -> Option<Time> {
+pub(super) fn parse_time(text: &str) -> Option<Time> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Some(time.to_utc());
     }

@@ -6,8 +6,10 @@
 mod answer;
 mod batch;
 mod callbacks;
+mod events;
 mod fields;
 mod helper;
+mod phone_home;
 mod progress;
 mod step;
 pub(crate) mod update;
@@ -28,6 +30,9 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .service(step::report_label_status)
         .service(step::report_label_status_with_body)
         .service(batch::report_batch)
+        .service(events::report_event)
+        .service(events::report_event_by_path)
+        .service(phone_home::report_phone_home)
         .service(progress::get_own_progress)
         .service(progress::get_own_progress_by_path)
         .service(callbacks::report_built)

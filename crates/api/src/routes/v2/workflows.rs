@@ -2,7 +2,8 @@
 
 use actix_web::{delete, get, put, web};
 use milepost_domain::{
-    Label,
+    Label, Status,
+    event::{EventRule, RULES_MAX},
     registry::{Mode, Owned, SECONDS_MAX, Workflow, WorkflowStep},
     report::PRIORITY_MAX,
     search::{Field, Kind, Value},
@@ -45,6 +46,11 @@ pub(crate) struct WorkflowView {
     pub registry: Option<Mode>,
     /// Its steps; they are passed in the order of their priority.
     pub steps: Vec<WorkflowStep>,
+    /// Which events that programs send by themselves mean which of its steps; the first rule that fits
+    /// decides, and what fits none is an activity. Absent: none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub events: Vec<EventRule>,
     /// Who may change it.
     #[schema(example = "milepost")]
     pub owner: String,
@@ -59,6 +65,7 @@ impl From<Owned<Workflow>> for WorkflowView {
             description: workflow.description,
             registry: workflow.registry,
             steps: workflow.steps,
+            events: workflow.events,
             owner: owned.owner.into(),
         }
     }
@@ -86,6 +93,22 @@ pub(crate) struct WorkflowStepInput {
     pub entry: Option<bool>,
 }
 
+/// Which events mean a step of a workflow to add or change.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct EventRuleInput {
+    /// The program that sends it, as it calls itself.
+    #[schema(example = "curtin", min_length = 1, max_length = 255)]
+    pub origin: String,
+    /// The event's name. `*` stands for anything within a part of it, a part `**` for any number of parts.
+    #[schema(example = "**/cmd-install/stage-partitioning", min_length = 1, max_length = 255)]
+    pub name: String,
+    /// The step that it means; it must be one of the workflow's.
+    #[schema(example = "storage")]
+    pub step: String,
+    /// Whether its start (`init`), its end or its failure is meant; absent: each of them.
+    pub on: Option<Vec<Status>>,
+}
+
 /// A workflow to add or change.
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(example = json!({
@@ -104,6 +127,9 @@ pub(crate) struct WorkflowInput {
     /// Its steps, in any order: they are passed in the order of their priority.
     #[schema(max_items = 200)]
     pub steps: Vec<WorkflowStepInput>,
+    /// Which events mean which of its steps; absent: none.
+    #[schema(max_items = 100)]
+    pub events: Option<Vec<EventRuleInput>>,
     /// Whose it is; absent: the site's.
     #[schema(example = "site", min_length = 1, max_length = 128)]
     pub owner: Option<String>,
@@ -132,6 +158,15 @@ impl WorkflowStepInput {
     }
 }
 
+impl EventRuleInput {
+    fn check(self, at: usize, faults: &mut Faults) -> Option<EventRule> {
+        let origin = faults.take(&format!("/events/{at}/origin"), self.origin.parse());
+        let name = faults.take(&format!("/events/{at}/name"), self.name.parse());
+        let step = faults.take(&format!("/events/{at}/step"), self.step.parse());
+        Some(EventRule { origin: origin?, name: name?, step: step?, on: self.on.unwrap_or_default() })
+    }
+}
+
 impl WorkflowInput {
     fn check(self, name: &str) -> Result<(Label, Workflow), Problem> {
         let mut faults = Faults::default();
@@ -152,9 +187,16 @@ impl WorkflowInput {
             .enumerate()
             .filter_map(|(at, step)| step.check(at, &mut faults))
             .collect();
+        let rules = self.events.unwrap_or_default();
+        if rules.len() > RULES_MAX {
+            faults
+                .note("/events", format!("a workflow has at most {RULES_MAX} of them, not {}", rules.len()));
+        }
+        let rules = rules.into_iter().take(RULES_MAX).enumerate();
+        let events: Vec<EventRule> = rules.filter_map(|(at, rule)| rule.check(at, &mut faults)).collect();
         let registry = self.registry;
         let workflow =
-            || Some((owner?, Workflow { name: name?, title: title?, description, registry, steps }));
+            || Some((owner?, Workflow { name: name?, title: title?, description, registry, steps, events }));
         let workflow = workflow();
         faults.into_result(workflow)
     }
