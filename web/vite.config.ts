@@ -33,5 +33,5 @@ export default defineConfig({
       ]),
     ),
   },
-  test: { include: ['test/**/*.test.{ts,tsx}'] },
+  test: { include: ['test/**/*.test.ts'] },
 });

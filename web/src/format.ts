@@ -24,7 +24,12 @@ export function age(seconds: number): string {
 export function moment(at: number, now: number): string {
   const isToday = new Date(at).toDateString() === new Date(now).toDateString();
   const style: Intl.DateTimeFormatOptions = isToday ? { timeStyle: 'medium' } : { dateStyle: 'medium', timeStyle: 'short' };
-  return new Intl.DateTimeFormat(spoken(), style).format(at);
+  return new Intl.DateTimeFormat(region(), { ...style, hourCycle: 'h23' }).format(at);
+}
+
+/** The language that is spoken, as it is written where the viewer is. */
+function region(): string {
+  return navigator.languages.find((wish) => wish.startsWith(spoken())) ?? spoken();
 }
 
 export const utc = (at: number): string => `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`;

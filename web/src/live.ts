@@ -50,7 +50,7 @@ export function follow(
     request?.abort();
     const mine = new AbortController();
     request = mine;
-    const limit = setTimeout(() => mine.abort(), PATIENCE_MS);
+    const limit = setTimeout(() => mine.abort(new Failure(0, 'no answer within 20 s')), PATIENCE_MS);
     const isOver = () => stopped || request !== mine;
     try {
       await look(mine.signal);

@@ -28,9 +28,8 @@ export function Fleet({ place }: { place: Place }): React.ReactElement {
   const rows = useRows(asked, key);
   const now = useNow();
   const { liveness, soon } = useLive(key, async (signal) => {
-    const counts = getStatus(signal);
-    await rows.refresh(signal);
-    setStatus(await counts);
+    const [counts] = await Promise.all([getStatus(signal), rows.refresh(signal)]);
+    setStatus(counts);
   });
   React.useEffect(soon, [rows.missing, soon]);
 

@@ -18,7 +18,7 @@ export const ORDERS = {
 } as const;
 export type Order = keyof typeof ORDERS;
 
-export const isOrder = (text: string): text is Order => text in ORDERS;
+export const isOrder = (text: string): text is Order => Object.keys(ORDERS).includes(text);
 
 const RECENT = '(null? ended_at or ended_at > "24 hours ago")';
 

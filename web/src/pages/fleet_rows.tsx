@@ -111,7 +111,7 @@ export function Rows({ rows, now }: { rows: RowsState; now: number }): React.Rea
             key={index}
             role="row"
             aria-rowindex={index + 2}
-            className="mp-row"
+            className={`mp-row mp-row-${rows.at(index)?.state ?? 'unknown'}`}
             style={{ height, transform: `translateY(${start - virtualizer.options.scrollMargin}px)` }}
           >
             <Cells build={rows.at(index)} now={now} />

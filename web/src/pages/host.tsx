@@ -53,8 +53,9 @@ export function Host({ name, place }: { name: string; place: Place }): React.Rea
     status: query.get('status') ?? undefined,
     text: query.get('text') ?? undefined,
   };
-  const end = build.ended_at ? Date.parse(build.ended_at) : now;
-  const drawnTo = build.state === 'failed' && build.last_report_at ? Date.parse(build.last_report_at) : end;
+  // What has failed or ended takes no longer; the rest ticks between two looks.
+  const began = Date.parse(build.started_at);
+  const end = build.ended_at || build.state === 'failed' ? began + build.elapsed_seconds * 1000 : now;
   return (
     <>
       <Breadcrumb>
@@ -87,7 +88,7 @@ export function Host({ name, place }: { name: string; place: Place }): React.Rea
           <dl className="mp-numbers">
             <div>
               <dt>{t('host.elapsed')}</dt>
-              <dd>{duration((end - Date.parse(build.started_at)) / 1000)}</dd>
+              <dd>{duration((end - began) / 1000)}</dd>
             </div>
             {page.eta && !old && (
               <div>
@@ -140,7 +141,7 @@ export function Host({ name, place }: { name: string; place: Place }): React.Rea
       {!old && <Signals signals={page.signals} now={now} />}
       <div className={old ? undefined : 'mp-split'}>
         {!old && (
-          <Card>
+          <Card className="mp-steps">
             <CardTitle component="h2">{t('host.steps')}</CardTitle>
             <CardBody>
               <Stepper steps={page.steps} current={page.current_step?.label} />
@@ -151,7 +152,7 @@ export function Host({ name, place }: { name: string; place: Place }): React.Rea
           <Card>
             <CardTitle component="h2">{t('host.timeline')}</CardTitle>
             <CardBody>
-              <Timeline reports={reports} from={Date.parse(build.started_at)} to={drawnTo} />
+              <Timeline reports={reports} from={began} to={end} />
             </CardBody>
           </Card>
           <Card>

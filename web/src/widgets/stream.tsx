@@ -10,6 +10,8 @@ import { Log } from './log';
 import { save } from './save';
 import { When } from './when';
 
+const HOUR = 3_600_000;
+
 export interface Filter {
   step?: string;
   status?: string;
@@ -46,7 +48,6 @@ const line = (report: Report): string =>
 export function Stream(props: Props): React.ReactElement {
   const { reports, now, filter, onFilter, isCut } = props;
   const [isFollowing, setFollowing] = React.useState(true);
-  const [opened, setOpened] = React.useState<{ [id: string]: boolean | undefined }>({});
   const view = React.useRef<HTMLDivElement>(null);
   const shown = reports.filter((report) => matches(report, filter));
   const newest = shown.length > 0 ? shown[shown.length - 1]?.id : undefined;
@@ -59,6 +60,7 @@ export function Stream(props: Props): React.ReactElement {
     const at = view.current;
     if (at) setFollowing(at.scrollHeight - at.scrollTop - at.clientHeight < 8);
   };
+  const hour = Math.floor(now / HOUR) * HOUR;
   const names = new Map(reports.map((report) => [report.label, report.name || report.label] as const));
   const statuses = ['init', 'done', 'failed', 'none'];
   const count = t('stream.shown', { shown: shown.length, n: reports.length });
@@ -107,30 +109,7 @@ export function Stream(props: Props): React.ReactElement {
         {shown.length === 0 && <p className="mp-quiet">{t(reports.length ? 'stream.noMatch' : 'stream.empty')}</p>}
         <ol>
           {shown.map((report) => (
-            <li key={report.id} className={`mp-report mp-report-${report.status || 'none'}`}>
-              <span className="mp-report-at">
-                <When at={report.received_at} now={now}>
-                  {clock(Date.parse(report.received_at), now)}
-                </When>
-              </span>
-              <span className="mp-report-step">{cleanLine(report.name || report.label)}</span>
-              <span className="mp-report-status">{word('status', report.status || 'none')}</span>
-              <span className="mp-report-message">
-                {report.message && cleanLine(report.message)}
-                {report.percentage !== undefined && <span className="mp-quiet"> {Math.round(report.percentage)} %</span>}{' '}
-                {report.log_bytes > 0 && (
-                  <Button
-                    variant="link"
-                    isInline
-                    aria-expanded={Boolean(opened[report.id])}
-                    onClick={() => setOpened({ ...opened, [report.id]: !opened[report.id] })}
-                  >
-                    {t('stream.log', { size: bytes(report.log_bytes) })}
-                  </Button>
-                )}
-              </span>
-              {opened[report.id] && <Log report={report} load={props.loadLog} url={props.logUrl(report)} />}
-            </li>
+            <Line key={report.id} report={report} hour={hour} load={props.loadLog} logUrl={props.logUrl} />
           ))}
         </ol>
       </div>
@@ -138,7 +117,37 @@ export function Stream(props: Props): React.ReactElement {
   );
 }
 
-/** The time of day to the second, for a column; older days with their date. */
-function clock(at: number, now: number): string {
-  return Math.abs(now - at) < 86_400_000 ? new Date(at).toTimeString().slice(0, 8) : moment(at, now);
+interface LineProps {
+  report: Report;
+  /** Now, but only by the hour, so that a line is not drawn anew each second. */
+  hour: number;
+  load: (report: Report) => Promise<string>;
+  logUrl: (report: Report) => string;
 }
+
+const Line = React.memo(function Line({ report, hour, load, logUrl }: LineProps): React.ReactElement {
+  const [isOpen, setOpen] = React.useState(false);
+  const at = Date.parse(report.received_at);
+  const isRecent = Math.abs(hour - at) < 20 * HOUR;
+  return (
+    <li className={`mp-report mp-report-${report.status || 'none'}`}>
+      <span className="mp-report-at">
+        <When at={report.received_at} now={hour}>
+          {isRecent ? new Date(at).toTimeString().slice(0, 8) : moment(at, hour)}
+        </When>
+      </span>
+      <span className="mp-report-step">{cleanLine(report.name || report.label)}</span>
+      <span className="mp-report-status">{word('status', report.status || 'none')}</span>
+      <span className="mp-report-message">
+        {report.message && cleanLine(report.message)}
+        {report.percentage !== undefined && <span className="mp-quiet"> {Math.round(report.percentage)} %</span>}{' '}
+        {report.log_bytes > 0 && (
+          <Button variant="link" isInline aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+            {t('stream.log', { size: bytes(report.log_bytes) })}
+          </Button>
+        )}
+      </span>
+      {isOpen && <Log report={report} load={load} url={logUrl(report)} />}
+    </li>
+  );
+});

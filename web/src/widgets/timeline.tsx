@@ -54,11 +54,10 @@ export function Timeline({ reports, from, to }: Props): React.ReactElement {
                 {`${cleanLine(box.name)}: ${word('step', box.state)}\n${moment(box.from, to)}, ${duration((box.to - box.from) / 1000)}`}
               </title>
               <rect className={`mp-box mp-box-${box.state}`} width="100%" height={BOX} rx={2} />
-              {share(box) > 0.05 && (
-                <text className="mp-box-text" x={6} y={18}>
-                  {cleanLine(box.name)}
-                </text>
-              )}
+              {/* HTML, since SVG cannot shorten a text to its box. */}
+              <foreignObject className="mp-box-text" width="100%" height={BOX}>
+                <span>{cleanLine(box.name)}</span>
+              </foreignObject>
             </svg>
           ))}
         </g>
