@@ -12,8 +12,9 @@ const HOST: &str = "web1.brno.example.com";
 /// What a hostile machine sends; none of it may be more than text.
 const MARKUP: &str = "<img src=x onerror=alert(1)><b>bold</b>\u{1b}[2J\u{202e}";
 
-/// A service with a rack that comes up: forty hosts, one of which has failed after it was booted twice.
-fn rack() -> Server {
+/// A service with a rack that comes up: forty hosts, one of which has failed after it was booted twice. And where that
+/// one reports to.
+fn rack() -> (Server, String) {
     let server = Server::start();
     for i in 2..=40 {
         let build = open(&server, &format!("node{i}.praha.example.com"), "praha");
@@ -31,7 +32,8 @@ fn rack() -> Server {
         &json!({"label": "packages", "status": "failed", "message": "no space left on device",
             "logs": format!("{log}{MARKUP}\nthe very last line\n")}),
     );
-    server
+    let reports_to = format!("{}/unattended/step/{}", server.url, build["token"].as_str().unwrap());
+    (server, reports_to)
 }
 
 fn open(server: &Server, name: &str, location: &str) -> Value {
@@ -51,12 +53,13 @@ fn people_sign_in_look_over_the_fleet_and_find_what_failed() {
     assert!(root.join("web/dist/index.html").exists(), "the page is not built: make web");
     let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("browser");
     fs::create_dir_all(&pictures).unwrap();
-    let server = rack();
+    let (server, reports_to) = rack();
     let link = server.keys.mint_link(&NewToken::of(Scope::Read, chrono::Duration::try_minutes(10))).unwrap();
     let status = Command::new("node")
         .arg(root.join("web/test/browser.mjs"))
         .env("MILEPOST_URL", &server.url)
         .env("MILEPOST_LINK", format!("{}/sign-in?link={link}", server.url))
+        .env("REPORTS_TO", &reports_to)
         .env("PICTURES", &pictures)
         .status()
         .unwrap();

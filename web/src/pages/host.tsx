@@ -152,23 +152,27 @@ export function Host({ name, place }: { name: string; place: Place }): React.Rea
           <Card>
             <CardTitle component="h2">{t('host.timeline')}</CardTitle>
             <CardBody>
-              <Timeline reports={reports} from={began} to={end} />
+              {reports ? <Timeline reports={reports} from={began} to={end} /> : <Loading />}
             </CardBody>
           </Card>
           <Card>
             <CardTitle component="h2">{t('host.stream')}</CardTitle>
             <CardBody>
-              <Stream
-                key={build.id}
-                name={host.name}
-                reports={reports}
-                now={now}
-                filter={filter}
-                onFilter={({ step, status, text }) => choose({ step, status, text })}
-                isCut={isCut}
-                loadLog={getLog}
-                logUrl={logUrl}
-              />
+              {reports ? (
+                <Stream
+                  key={build.id}
+                  name={host.name}
+                  reports={reports}
+                  now={now}
+                  filter={filter}
+                  onFilter={({ step, status, text }) => choose({ step, status, text })}
+                  isCut={isCut}
+                  loadLog={getLog}
+                  logUrl={logUrl}
+                />
+              ) : (
+                <Loading />
+              )}
             </CardBody>
           </Card>
         </div>

@@ -14,7 +14,8 @@ interface Kept {
 }
 
 interface Reports {
-  reports: Report[];
+  /** `undefined` until the first of them could be here. */
+  reports: Report[] | undefined;
   isCut: boolean;
   /** Fetches what came since. */
   refresh: (build: string, signal: AbortSignal) => Promise<void>;
@@ -34,7 +35,7 @@ export function useReports(key: string): Reports {
     for (;;) {
       const answer = await listReports(build, now.cursor, signal);
       if (signal.aborted) return;
-      const isNew = answer.results.length > 0;
+      const isNew = answer.results.length > 0 || kept.current !== now;
       if (isNew) {
         // After reports were put into their order anew, some may come again.
         const known = new Map(now.reports.map((report) => [report.id, report]));
@@ -49,5 +50,5 @@ export function useReports(key: string): Reports {
     }
   };
   const mine = kept.current?.key === key ? kept.current : undefined;
-  return { reports: mine?.reports ?? NONE, isCut: mine?.isCut ?? false, refresh };
+  return { reports: mine?.reports, isCut: mine?.isCut ?? false, refresh };
 }
