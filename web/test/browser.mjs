@@ -5,6 +5,7 @@
 //
 // The service has the hosts that tests/browser/main.rs says. Whatever the page logs as an error is a fault.
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer, request } from 'node:http';
 import { createRequire } from 'node:module';
@@ -15,7 +16,9 @@ assert(url && link && reportsTo && pictures, 'MILEPOST_URL, MILEPOST_LINK, REPOR
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const HOST = 'web1.brno.example.com';
 
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const known = ['chromium', 'chromium-browser', 'google-chrome'].map((name) => `/usr/bin/${name}`);
+const executablePath = process.env.CHROMIUM || known.find((path) => existsSync(path));
+assert(executablePath, 'no Chromium is here: install it (scripts/deps.sh test), or set CHROMIUM to where one is');
 const quiet = ['--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', ...quiet] });
 // The Content-Security-Policy holds: axe comes by the debugger's way, which it does not govern.

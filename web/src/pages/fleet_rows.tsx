@@ -128,7 +128,8 @@ function Cells({ build, now }: { build: Build | undefined; now: number }): React
   return (
     <>
       <span role="cell" className="mp-cell-host">
-        <a href={hostHref(host.name)}>{cleanLine(host.name)}</a>
+        {/* What is over may have been followed by another; what is not is the latest. */}
+        <a href={hostHref(host.name, { build: build.ended_at && build.id })}>{cleanLine(host.name)}</a>
         <span className="mp-quiet">{[build.workflow, host.location].filter(Boolean).join(' · ')}</span>
       </span>
       <span role="cell" className="mp-cell-state">

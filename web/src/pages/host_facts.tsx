@@ -24,7 +24,7 @@ export function Facts({ host }: { host: Host }): React.ReactElement {
     <Card>
       <CardTitle component="h2">{t('host.facts')}</CardTitle>
       <CardBody>
-        <DescriptionList isCompact isHorizontal columnModifier={{ default: '1Col' }}>
+        <DescriptionList isCompact isHorizontal columnModifier={{ default: '1Col', xl: '2Col' }}>
           {facts.map(
             ([name, value]) =>
               value && (

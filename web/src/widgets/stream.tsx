@@ -53,7 +53,13 @@ export function Stream(props: Props): React.ReactElement {
   const newest = shown.length > 0 ? shown[shown.length - 1]?.id : undefined;
 
   React.useEffect(() => {
-    if (isFollowing && view.current) view.current.scrollTop = view.current.scrollHeight;
+    const toNewest = () => {
+      if (isFollowing && view.current) view.current.scrollTop = view.current.scrollHeight;
+    };
+    toNewest();
+    // A phone that is turned shows other lines.
+    window.addEventListener('resize', toNewest);
+    return () => window.removeEventListener('resize', toNewest);
   }, [isFollowing, newest]);
 
   const scrolled = () => {

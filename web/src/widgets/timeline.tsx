@@ -20,7 +20,8 @@ interface Props {
 export function Timeline({ reports, from, to }: Props): React.ReactElement {
   const lanes = lanesOf(reports, from, to);
   if (lanes.length === 0) return <p className="mp-quiet">{t('timeline.empty')}</p>;
-  const whole = Math.max(to - from, 1000);
+  const last = Math.max(to, ...lanes.map(({ boxes }) => Math.max(...boxes.map((box) => box.to))));
+  const whole = Math.max(last - from, 1000);
   const x = (at: number) => `${(((at - from) / whole) * 100).toFixed(3)}%`;
   const share = (box: { from: number; to: number }) => (box.to - box.from) / whole;
   const height = lanes.length * LANE + AXIS;
@@ -31,7 +32,8 @@ export function Timeline({ reports, from, to }: Props): React.ReactElement {
         <g key={second}>
           <line className="mp-tick" x1={x(from + second * 1000)} x2={x(from + second * 1000)} y1={0} y2={height - AXIS + 6} />
           <svg x={x(from + second * 1000)} y={height - AXIS} overflow="visible">
-            <text className="mp-axis" x={second === 0 ? 0 : 3} y={20}>
+            {/* The last stays within the drawing. */}
+            <text className="mp-axis" y={20} textAnchor={second * 1000 > whole * 0.85 ? 'end' : 'start'}>
               {second === 0 ? moment(from, to) : `+${duration(second)}`}
             </text>
           </svg>
