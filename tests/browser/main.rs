@@ -12,17 +12,33 @@ const HOST: &str = "web1.brno.example.com";
 /// What a hostile machine sends; none of it may be more than text.
 const MARKUP: &str = "<img src=x onerror=alert(1)><b>bold</b>\u{1b}[2J\u{202e}";
 
-/// A service with a rack that comes up: forty hosts, one of which has failed after it was booted twice. And where that
+/// A service with a rack that comes up: hosts in every state, one of which has failed after it was booted twice. And where that
 /// one reports to.
 fn rack() -> (Server, String) {
     let server = Server::start();
     for i in 2..=40 {
         let build = open(&server, &format!("node{i}.praha.example.com"), "praha");
         report(&server, &build, &json!({"label": "get_ks", "status": "done"}));
-        report(&server, &build, &json!({"label": "packages", "status": "init", "message": format!("{i} packages")}));
+        report(
+            &server,
+            &build,
+            &json!({"label": "packages", "status": "init", "message": format!("{i} packages")}),
+        );
     }
+    // One of each look, for the contrast of all of them.
+    for (i, state) in [(2, "completed"), (3, "installed"), (4, "canceled")] {
+        let build = open(&server, &format!("db{i}.praha.example.com"), "praha");
+        let _ = server
+            .manage()
+            .patch(&format!("/api/v2/builds/{}", build["id"].as_str().unwrap()), &json!({"state": state}))
+            .expect(200);
+    }
+    let _ = open(&server, "db5.praha.example.com", "praha");
     let build = open(&server, HOST, "brno");
-    for (label, status) in [("get_ks", "done"), ("storage", "init"), ("storage", "done"), ("get_ks", "init")] {
+    let refused = json!({"token": build["token"], "label": "packges"});
+    let _ = server.anyone().post("/unattended/step", &refused).expect(422);
+    for (label, status) in [("get_ks", "done"), ("storage", "init"), ("storage", "done"), ("get_ks", "init")]
+    {
         report(&server, &build, &json!({"label": label, "status": status, "message": MARKUP}));
     }
     let log: String = (1..=400).map(|line| format!("line {line} of the log\n")).collect();
@@ -63,5 +79,9 @@ fn people_sign_in_look_over_the_fleet_and_find_what_failed() {
         .env("PICTURES", &pictures)
         .status()
         .unwrap();
-    assert!(status.success(), "web/test/browser.mjs ended with {status}; pictures are in {}", pictures.display());
+    assert!(
+        status.success(),
+        "web/test/browser.mjs ended with {status}; pictures are in {}",
+        pictures.display()
+    );
 }

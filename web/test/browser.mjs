@@ -65,7 +65,7 @@ const acts = {
     await page.getByRole('link', { name: 'Milepost' }).click();
     await row(HOST).waitFor();
     assert.match(await row(HOST).innerText(), /failed[\s\S]*Package installation[\s\S]*no space left on device/);
-    await page.getByText('40 builds').waitFor();
+    await page.getByText('44 builds').waitFor();
     await page.getByText('live', { exact: true }).waitFor();
     await isAccessible('the fleet');
     await picture('fleet');
