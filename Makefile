@@ -92,6 +92,13 @@ faults: build deps-test ## Kill, freeze and starve two services and their databa
 	MILEPOST_FAULTS_SECONDS=$(FAULTS_SECONDS) MILEPOST_FAULTS_SEED=$(FAULTS_SEED) MILEPOST_BIN=$(TARGET_DIR)/release/milepost \
 		$(CARGO) test $(LOCKED) -p milepost-tests --test faults -- --nocapture
 
+# What `make test` sends a thousand of. FUZZ_INPUTS=N sends as many of each kind.
+FUZZ_INPUTS ?= 20000
+.PHONY: fuzz
+fuzz: deps-test ## Send a service whatever anybody may send, for two minutes: no panic, no 5xx
+	MILEPOST_FUZZ_INPUTS=$(FUZZ_INPUTS) $(CARGO) test $(LOCKED) -p milepost-tests --test fuzz -- --nocapture
+	PROPTEST_CASES=5000 $(CARGO) test $(LOCKED) -p milepost-api -p milepost-domain --lib
+
 .PHONY: deps
 deps: ## Install what building and running need, where it is missing
 	@scripts/deps.sh run

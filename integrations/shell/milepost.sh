@@ -73,7 +73,7 @@ _milepost_settle() {
     export LC_ALL
     umask 077
     _milepost_limits
-    _mp_spool='' _mp_chunk='' _mp_body='' _mp_said=''
+    _mp_spool='' _mp_chunk='' _mp_body=''
     _mp_url=${MILEPOST_URL:-$_milepost_url}
     _mp_token=${MILEPOST_TOKEN:-$_milepost_token}
     while case $_mp_url in */) ;; *) false ;; esac do _mp_url=${_mp_url%/}; done
@@ -106,9 +106,7 @@ _milepost_say() {
 # Nothing to do, quietly: a template that is only looked at has no token.
 _milepost_is_configured() {
     case $_mp_token in '' | *[!A-Za-z0-9._~-]*) return 1 ;; esac
-    case $_mp_url in
-        *[!A-Za-z0-9._~:/%@-]*) case $_mp_url in *[!A-Za-z0-9._~:/%@[\]-]*) return 1 ;; esac ;;
-    esac
+    case $_mp_url in *[!\[\]A-Za-z0-9._~:/%@-]*) return 1 ;; esac
     case $_mp_url in http://?* | https://?*) ;; *) return 1 ;; esac
 }
 

@@ -57,6 +57,14 @@ pub(crate) struct World {
     pub(crate) place: Place,
 }
 
+/// A few clients say here what a hall of machines does elsewhere.
+const WITHOUT_LIMITS: [&str; 4] = [
+    "--limits-build-reports-per-second=0",
+    "--limits-build-reports=0",
+    "--limits-build-log-megabytes=0",
+    "--limits-address-requests-per-second=0",
+];
+
 impl World {
     /// Two services on one PostgreSQL, the second with a spool on a file system of its own that is
     /// soon full.
@@ -76,6 +84,7 @@ impl World {
             command.push(format!("--data-dir={}", data.display()));
             command.push(format!("--secret-file={}", secret.display()));
             command.push("--database-patience-seconds=1".to_owned());
+            command.extend(WITHOUT_LIMITS.map(ToOwned::to_owned));
             command.extend(more.iter().map(|argument| (*argument).to_owned()));
             Node::new(name, place.path(&format!("{name}.log")), command, vec![("DATABASE_URL", url.clone())])
         };
@@ -100,7 +109,7 @@ impl World {
         let secret = place.path("secret");
         fs::create_dir_all(&data).unwrap();
         fs::write(&secret, "not a secret, for it guards nothing but this").unwrap();
-        let command = vec![
+        let mut command = vec![
             settings.binary.display().to_string(),
             "serve".to_owned(),
             "--listen=127.0.0.1:0".to_owned(),
@@ -108,6 +117,7 @@ impl World {
             format!("--secret-file={}", secret.display()),
             "--database-patience-seconds=1".to_owned(),
         ];
+        command.extend(WITHOUT_LIMITS.map(ToOwned::to_owned));
         let nodes = vec![Node::new("a", place.path("a.log"), command, Vec::new())];
         let postgres = Postgres::embedded(data.join("postgres"));
         Self::begin(place, nodes, postgres, vec![data.join("spool")], None, settings)

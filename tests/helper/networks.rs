@@ -35,6 +35,24 @@ pub(crate) fn black_hole() -> (String, mpsc::Receiver<()>) {
     (url, told)
 }
 
+/// A service that answers one letter after the other and comes to no end: no pause is long enough to give up.
+pub(crate) fn dribbling() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            thread::spawn(move || {
+                let _ = stream.write_all(b"HTTP/1.1 ");
+                while stream.write_all(b"2").is_ok() {
+                    thread::sleep(Duration::from_millis(500));
+                }
+            });
+        }
+    });
+    url
+}
+
 /// A listener whose queue is full: the kernel drops what comes, as a firewall does.
 pub(crate) struct Unreachable {
     pub(crate) url: String,
@@ -90,8 +108,12 @@ pub(crate) struct Lossy {
 
 impl Lossy {
     pub(crate) fn before(service: &str, losses: usize) -> Self {
+        Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), service, losses)
+    }
+
+    /// The same where a test wants it to listen.
+    pub(crate) fn on(listener: TcpListener, service: &str, losses: usize) -> Self {
         let to: SocketAddr = service.trim_start_matches("http://").parse().unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let lost = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&lost);

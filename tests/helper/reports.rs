@@ -1,14 +1,15 @@
 //! What is reported arrives: in every shell, by every sender.
 
-use std::fs;
+use std::{fs, net::TcpListener};
 
 use milepost_testkit::Server;
 use serde_json::{Value, json};
 
 use crate::{
-    machine::{Machine, log_of, open, reports},
-    senders::Sender,
-    shells::SHELLS,
+    machine::{Machine, log_of, open, reports, steps},
+    networks::Lossy,
+    senders::{SENDERS, Sender},
+    shells::{DASH, SHELLS},
 };
 
 /// What a shell, a URL, a form and a sed have to be careful about, on two lines.
@@ -111,5 +112,24 @@ fn everything_arrives_from_every_shell_by(sender: Sender) {
         }
         let build = server.read().get(&format!("/api/v2/builds/{}", build.id)).expect(200).json();
         assert_eq!(build["rejected_reports"], 1, "{name}: of the label that nobody knows");
+    }
+}
+
+#[test]
+fn a_service_with_an_ipv6_address_is_found() {
+    let Ok(listener) = TcpListener::bind("[::1]:0") else {
+        eprintln!("not tested: this machine has no IPv6");
+        return;
+    };
+    let server = Server::start();
+    let way = Lossy::on(listener, &server.url, 0);
+    let senders = SENDERS.into_iter().map(|sender| (DASH, sender));
+    let shells = SHELLS.into_iter().map(|shell| (shell, Sender::Curl));
+    for (at, (shell, sender)) in senders.chain(shells).enumerate() {
+        let build = open(&server, &format!("web{at}.example.com"));
+        // A slash at the end is one that people write.
+        let machine = Machine::new(shell, sender, &format!("{}/", way.url), &build.token);
+        machine.runs("milepost step get_ks done");
+        assert_eq!(steps(&server, &build), ["get_ks/done"], "{}", machine.name());
     }
 }

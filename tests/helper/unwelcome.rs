@@ -6,7 +6,7 @@ use milepost_testkit::Server;
 
 use crate::{
     machine::{Machine, open, steps},
-    networks::{Answering, Unreachable, black_hole, closed_port},
+    networks::{Answering, Unreachable, black_hole, closed_port, dribbling},
     senders::{SENDERS, Sender},
     shells::{DASH, SHELLS, Shell},
 };
@@ -57,6 +57,17 @@ fn a_service_that_never_answers_costs_ten_seconds_once() {
                 let (url, _connections) = black_hole();
                 keeps_both(shell, sender, &url);
             });
+        }
+    });
+}
+
+#[test]
+fn a_service_that_comes_to_no_end_costs_ten_seconds_once() {
+    let url = dribbling();
+    thread::scope(|scope| {
+        for sender in SENDERS {
+            let url = url.as_str();
+            scope.spawn(move || keeps_both(DASH, sender, url));
         }
     });
 }

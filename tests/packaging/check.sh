@@ -11,7 +11,8 @@ venv=$work/venv-packaging
 flask=tests/bench/references/flask/install.sh
 helper=integrations/shell/milepost.sh
 first_boot=integrations/first_boot/install.sh
-shellcheck scripts/deps.sh .ci/run "$here/check.sh" "$here/deps-test.sh" "$flask" "$helper" "$first_boot" tests/templates/run.sh
+shellcheck scripts/deps.sh .ci/run "$here/check.sh" "$here/deps-test.sh" "$flask" "$helper" "$first_boot" \
+    tests/templates/run.sh tests/schemathesis/run.sh
 for shell in sh dash bash 'busybox sh'; do
     $shell -n scripts/deps.sh
     $shell -n "$flask"
@@ -26,7 +27,7 @@ echo "ok   shell scripts"
 
 sh "$here/deps-test.sh"
 
-make --dry-run help build deps test openapi run bench bench-quick bench-eta >/dev/null
+make --dry-run help build deps test openapi run bench bench-quick bench-eta fuzz >/dev/null
 for file in .ci/run scripts/deps.sh "$here/check.sh" "$flask" "$first_boot" tests/templates/run.sh; do
     [ -x "$file" ] || { echo "$file cannot be executed" >&2; exit 1; }
 done

@@ -7,6 +7,8 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
+use serde_json::{Value, json};
+
 use crate::{
     authority::{Authority, Pair, serial},
     place::{Place, Said, Service, milepost, signal},
@@ -28,7 +30,8 @@ impl Site {
             ["certificate.pem", "key.pem", "client_ca.pem", "crl.pem"].map(|name| site.file(name));
         site.place.configure(&format!(
             "[[listener]]\naddress = \"127.0.0.1:0\"\ntls = true\n[tls]\ncertificate = {certificate:?}\nkey = {key:?}\n\
-             client_ca = {client_ca:?}\ncrl = {crl:?}\n"
+             client_ca = {client_ca:?}\ncrl = {crl:?}\n[trust]\nhosts = [\
+             {{ name = \"Foreman.example.com\", scope = \"manage\" }}, {{ name = \"proxy.example.com\", scope = \"read\" }}]\n"
         ));
         fs::write(client_ca, site.puppet.certificates() + &site.katello.certificates()).unwrap();
         fs::write(site.place.file("ca.pem"), site.puppet.certificates()).unwrap();
@@ -69,6 +72,19 @@ impl Site {
             .arg(self.place.file("ca.pem"));
         let output = curl.args(options).arg(format!("https://{NAME}:{port}/healthz")).output().unwrap();
         (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    }
+
+    /// What the service answers to somebody with that certificate: the status and the body.
+    fn ask_as(&self, port: &str, pair: &Pair, path: &str, options: &[&str]) -> (String, Value) {
+        let mut curl = Command::new("curl");
+        curl.args(["-sS", "--max-time", "20", "-w", "\n%{http_code}"]);
+        curl.args(["--resolve", &format!("{NAME}:{port}:127.0.0.1"), "--cacert"])
+            .arg(self.place.file("ca.pem"));
+        curl.arg("--cert").arg(&pair.certificate).arg("--key").arg(&pair.key);
+        let output = curl.args(options).arg(format!("https://{NAME}:{port}{path}")).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        let (body, status) = said.rsplit_once('\n').unwrap();
+        (status.to_owned(), serde_json::from_str(body).unwrap())
     }
 
     fn curl_as(&self, port: &str, pair: &Pair, options: &[&str]) -> (Option<i32>, String) {
@@ -173,6 +189,33 @@ fn both_versions_of_http_are_spoken_and_clients_with_certificates_are_known() {
     let forged = stranger.issue(subject, "");
     assert_ne!(site.curl_as(&port, &forged, &[]).0, Some(0));
     service.read_until(|line| line.contains("refused a client") && line.contains("foreman.example.com"));
+    service.stop();
+}
+
+#[test]
+fn a_certificate_of_a_trusted_host_acts_with_its_scope_and_another_one_with_none() {
+    let site = Site::new();
+    let (service, port) = site.start();
+    let foreman = site.puppet.issue("/CN=foreman.example.com", "DNS:foreman.example.com");
+    let proxy = site.katello.issue("/O=FOREMAN/CN=proxy.example.com", "");
+    let other = site.puppet.issue("/CN=web1.example.com", "DNS:web1.example.com");
+
+    for (pair, name, scope) in [
+        (&foreman, "certificate foreman.example.com", "manage"),
+        (&proxy, "certificate proxy.example.com", "read"),
+    ] {
+        let (status, session) = site.ask_as(&port, pair, "/api/v2/session", &[]);
+        assert_eq!((&*status, &session["name"], &session["scope"]), ("200", &json!(name), &json!(scope)));
+    }
+    let opening = json!({"host": {"name": "web9.example.com"}, "workflow": "kickstart"}).to_string();
+    let open = ["-H", "Content-Type: application/json", "-d", &opening];
+    assert_eq!(site.ask_as(&port, &foreman, "/api/v2/builds", &open).0, "201");
+    assert_eq!(site.ask_as(&port, &proxy, "/api/v2/builds", &open).0, "403");
+    let (status, problem) = site.ask_as(&port, &other, "/api/v2/builds", &[]);
+    assert_eq!((&*status, &problem["code"]), ("401", &json!("unauthenticated")));
+    // A page of somebody else in the browser of whoever has it installed there.
+    let elsewhere = [&open[..], &["-H", "Origin: https://elsewhere.example.com"]].concat();
+    assert_eq!(site.ask_as(&port, &foreman, "/api/v2/builds", &elsewhere).0, "403");
     service.stop();
 }
 

@@ -292,17 +292,30 @@ impl Config {
     /// Each setting as a line of TOML, with where it came from.
     pub(crate) fn print(&self) -> String {
         use fmt::Write as _;
+        let split = |key: &'static str| key.rsplit_once('.').unwrap_or(("", key));
+        let mut sections: Vec<&str> = Vec::new();
+        for (key, _, _) in &self.printed {
+            let (section, _) = split(key);
+            if !sections.contains(&section) {
+                sections.push(section);
+            }
+        }
         let mut text = String::new();
-        let mut section = "";
-        for (key, value, origin) in &self.printed {
-            let (own, name) = key.rsplit_once('.').unwrap_or(("", key));
-            if own != section {
-                section = own;
+        // What belongs to no section stands before the first one.
+        sections.sort_by_key(|section| !section.is_empty());
+        for section in sections {
+            if !section.is_empty() {
                 let _ = writeln!(text, "\n[{section}]");
             }
-            let line =
-                if value.is_empty() { format!("# {name} is not set") } else { format!("{name} = {value}") };
-            let _ = writeln!(text, "{line:<50} # {origin}");
+            for (key, value, origin) in self.printed.iter().filter(|(key, _, _)| split(key).0 == section) {
+                let (_, name) = split(key);
+                let line = if value.is_empty() {
+                    format!("# {name} is not set")
+                } else {
+                    format!("{name} = {value}")
+                };
+                let _ = writeln!(text, "{line:<50} # {origin}");
+            }
         }
         text
     }

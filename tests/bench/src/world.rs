@@ -66,6 +66,15 @@ pub(crate) fn command(program: &Path) -> Command {
     command
 }
 
+/// The limits are asked for, as they are in use, and never reached: all load comes from one address.
+const LIMITS: [&str; 5] = [
+    "--limits-build-reports-per-second=100000",
+    "--limits-build-reports=1000000000",
+    "--limits-build-log-megabytes=1000000",
+    "--limits-address-requests-per-second=1000000",
+    "--connections-per-address=10000",
+];
+
 impl World {
     /// Makes the directory and starts the database.
     pub(crate) fn make(args: &Args, narrator: Narrator) -> Result<Self> {
@@ -122,7 +131,7 @@ impl World {
     /// The service on one of our databases.
     pub(crate) fn start_service(&self, database: &str) -> Result<Server> {
         let mut serve = command(&self.service);
-        serve.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(self.data_dir());
+        serve.args(["serve", "--listen", "127.0.0.1:0"]).args(LIMITS).arg("--data-dir").arg(self.data_dir());
         serve.args(["--database-url", &self.database.url(database)?]);
         Server::start("the service", &mut serve, &self.log("service"), START_LIMIT)
     }
@@ -130,7 +139,7 @@ impl World {
     /// The service with a PostgreSQL that it brings along.
     pub(crate) fn start_embedded(&self, data_dir: &Path) -> Result<Server> {
         let mut serve = command(&self.service);
-        serve.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data_dir);
+        serve.args(["serve", "--listen", "127.0.0.1:0"]).args(LIMITS).arg("--data-dir").arg(data_dir);
         Server::start("the service", &mut serve, &self.log("embedded"), START_LIMIT)
     }
 
