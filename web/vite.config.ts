@@ -2,6 +2,8 @@
 // service's Content-Security-Policy forbids (no inline script, no data: font).
 import { defineConfig } from 'vitest/config';
 
+let outDir = 'dist';
+
 export default defineConfig({
   base: './',
   esbuild: { jsx: 'transform' },
@@ -18,9 +20,12 @@ export default defineConfig({
     {
       name: 'clean',
       apply: 'build',
+      configResolved: ({ build }) => {
+        outDir = build.outDir;
+      },
       async buildStart() {
         const { rm } = await import('node:fs/promises');
-        await rm('dist/assets', { recursive: true, force: true });
+        await rm(`${outDir}/assets`, { recursive: true, force: true });
       },
     },
   ],
