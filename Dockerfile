@@ -5,6 +5,14 @@
 #
 # There is no PostgreSQL server inside, so DATABASE_URL has to be given; docker-compose.yml brings both.
 
+FROM node:22-slim AS web
+WORKDIR /src/web
+COPY web/package.json web/package-lock.json web/.npmrc ./
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY openapi/milepost.json ../openapi/
+COPY web ./
+RUN npm run build
+
 FROM rust:1-slim-bookworm AS build
 # Versions of Debian's packages are those of the release; a pin would break with the next security update.
 # hadolint ignore=DL3008
@@ -13,6 +21,7 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
+COPY --from=web /src/web/dist web/dist
 # target/ is a cache mount and not in the image, so the binary is copied out of it in the same step.
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/usr/local/cargo/git,sharing=locked \

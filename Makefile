@@ -28,15 +28,42 @@ run: build ## Install what is missing, build, and run the service here until Ctr
 	exec $(TARGET_DIR)/release/milepost serve $(ARGS)
 
 .PHONY: build
-build: deps ## Build the release binary, target/release/milepost
+build: deps web-if-possible ## Build the release binary, target/release/milepost
 	$(CARGO) build $(LOCKED) --release -p milepost-cli
 
 # The cheap ones first. The tests of the whole system start the binary that is built here.
 .PHONY: test
-test: deps-test fmt-check lint packaging ## Install what the tests need, and run all checks and tests: what CI runs
+test: deps-test fmt-check packaging web-test lint ## Install what the tests need, and run all checks and tests: what CI runs
 	$(CARGO) build $(LOCKED) --workspace --bins
 	$(CARGO) test $(LOCKED) --workspace
 	@echo "All checks and tests passed, in $$(($$(date +%s) - $(START))) s."
+
+# What the page is made of. The types of the API are generated from the document, by the build itself.
+WEB := $(shell find web/src web/public web/index.html web/package.json web/tsconfig*.json web/vite.config.ts -type f ! -name schema.ts)
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	cd web && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+web/dist/index.html: web/node_modules/.package-lock.json openapi/milepost.json $(WEB)
+	cd web && npm run build
+	@touch $@
+
+.PHONY: web
+web: web/dist/index.html ## Build the page into web/dist, for the next build of the service (needs Node 18 and npm)
+
+# The service is whole without its page, and says at / how to get it.
+.PHONY: web-if-possible
+web-if-possible:
+	@if command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)'; then \
+		$(MAKE) --no-print-directory web || echo "The page could not be built; the service goes without it." >&2; \
+	else \
+		echo "There is no Node 18 with npm (packages: nodejs npm); the service goes without its page." >&2; \
+	fi
+
+.PHONY: web-test
+web-test: web ## Run the tests of the page that need no browser
+	cd web && npm run check && npm test
 
 .PHONY: bench
 bench: bench-build ## Measure the service against its references, 20 minutes, and write docs/benchmarks.md

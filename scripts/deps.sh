@@ -79,6 +79,11 @@ has_pgbench() { has_pg pgbench; }
 # Ubuntu has it in a package for each kernel, and nothing that is measured needs it: there, whoever wants it knows more.
 has_perf() { has perf || grep -qs '^ID=ubuntu' /etc/os-release; }
 
+# Ubuntu has it as a snap alone, which no script should bring along: there, CHROMIUM names the one to test with.
+has_chromium() {
+    has chromium || has chromium-browser || has google-chrome || [ -n "${CHROMIUM:-}" ] || grep -qs '^ID=ubuntu' /etc/os-release
+}
+
 has_java() { has java && java -version >/dev/null 2>&1; }
 has_gem() { has ruby && ruby -e 'require ARGV.fetch(0)' "$1" >/dev/null 2>&1; }
 has_python() { has python3 && python3 -c '' >/dev/null 2>&1; }
@@ -105,6 +110,7 @@ look() {
     need libpq-dev libpq-devel has_libpq
     need postgresql postgresql-server has_postgresql
     need curl curl has curl
+    # Node and npm, which build the page, are not among them: without them the Makefile builds a service without its page.
     case $wanted in
         test) look_for_tests ;;
         bench) look_for_bench ;;
@@ -143,6 +149,7 @@ look_for_tests() {
     need python3-venv python3 has_venv
     need nodejs nodejs has node
     need npm npm has npm
+    need chromium chromium has_chromium
 }
 
 # --- How to get it? ---------------------------------------------------------------------------------------------------

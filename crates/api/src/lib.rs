@@ -18,6 +18,7 @@ mod routes;
 mod serve;
 mod shown;
 mod view;
+mod web;
 
 pub use auth::{Key, Keys, NewToken, Proxy, Scope, TrustedHost};
 pub use clock::now;

@@ -245,5 +245,4 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
     config.route("/openapi.json", web::get().to(serve));
     config.service(SwaggerUi::new("/docs/{_:.*}").config(Config::from("/openapi.json")));
     config.service(web::redirect("/docs", "/docs/"));
-    config.service(web::redirect("/", "/docs/"));
 }

@@ -204,6 +204,7 @@ fn server(app: App, listeners: Vec<Listener>) -> std::io::Result<Server> {
             .split_for_parts();
         app.configure(openapi::configure)
             .configure(routes::sign_in::configure)
+            .configure(crate::web::configure)
             .default_service(web::to(routes::unknown))
             .wrap(middleware::Compress::default())
             .wrap(middleware::from_fn(envelope::envelope))

@@ -199,7 +199,7 @@ fn welcome(config: &Config, url: &str) -> String {
     format!(
         "
 Milepost is ready.
-  web    {url}/docs (the API), {url}/openapi.json
+  web    {url}/ (the fleet), {url}/docs (the API)
   data   {data} (PostgreSQL in postgres/, the secret that signs tokens in secret)
 
 Three lines to paste into another shell: open a build, report a step, see it.

@@ -1,0 +1,25 @@
+// Texts on their way out: into the clipboard, into a file. The rule it protects: it works without HTTPS as well, where a
+// browser has no clipboard for a page.
+
+/** Whether it is in the clipboard now. `shown`: where the text stands, to be selected where nothing else helps. */
+export async function copy(text: string, shown: Node | null): Promise<boolean> {
+  // Absent without a secure context, whatever the types say.
+  const clipboard = navigator.clipboard as Clipboard | undefined;
+  if (clipboard) {
+    await clipboard.writeText(text);
+    return true;
+  }
+  const selection = getSelection();
+  if (!selection || !shown) return false;
+  selection.selectAllChildren(shown);
+  return document.execCommand('copy');
+}
+
+export function save(name: string, text: string): void {
+  const url = URL.createObjectURL(new Blob([text, '\n'], { type: 'text/plain' }));
+  const link = document.createElement('a');
+  Object.assign(link, { href: url, download: name });
+  link.click();
+  // The browser reads it after this turn.
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}

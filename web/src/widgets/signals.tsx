@@ -1,0 +1,29 @@
+// What needs a person, in its own sentences. The rule it protects: a kind that is new is shown all the same.
+import * as React from 'react';
+import { Alert } from '@patternfly/react-core';
+import type { Signal } from '../api/client';
+import { cleanLine } from '../clean';
+import { moment } from '../format';
+import { t, word } from '../messages';
+import { When } from './when';
+
+interface Props {
+  signals: Signal[];
+  now: number;
+}
+
+export function Signals({ signals, now }: Props): React.ReactElement | null {
+  if (signals.length === 0) return null;
+  return (
+    <div className="mp-signals">
+      {signals.map((signal) => (
+        <Alert key={signal.kind} isInline variant="warning" component="h2" title={word('signal', signal.kind)}>
+          {cleanLine(signal.detail)}{' '}
+          <span className="mp-quiet">
+            (<When at={signal.since} now={now}>{t('signal.since', { time: moment(Date.parse(signal.since), now) })}</When>)
+          </span>
+        </Alert>
+      ))}
+    </div>
+  );
+}
