@@ -134,7 +134,7 @@ look_for_bench() {
 # Only Debian has a package of its installer; with dnf, this is not reached.
 look_for_e2e() {
     need qemu-system-x86 qemu-system-x86-core has qemu-system-x86_64
-    need ipxe-qemu ipxe-roms-qemu has_file /usr/lib/ipxe/qemu/pxe-virtio.rom /usr/share/ipxe/pxe-virtio.rom
+    need ipxe-qemu ipxe-roms-qemu has_file /usr/lib/ipxe/qemu/efi-virtio.rom
     need debian-installer-12-netboot-amd64 - \
         has_file /usr/lib/debian-installer/images/*/amd64/text/debian-installer/amd64/initrd.gz
     need debootstrap debootstrap has_for_root debootstrap

@@ -95,7 +95,8 @@ serve() {
     await 120 'the service listens' has_line "$work/milepost.log" '^listening on '
     url=$(cat "$work/data/url")
     port=${url##*:}
-    token=$("$bin" token create --scope manage --data-dir "$work/data")
+    # shellcheck disable=SC2086
+    token=$($inside "$bin" token create --scope manage --data-dir "$work/data")
     say "the service listens on $url"
 }
 
