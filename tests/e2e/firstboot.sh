@@ -13,7 +13,7 @@
 
 unit=etc/systemd/system/milepost-first-boot.service
 
-# install: makes $work/disk, a system that is to report to $build at its first boot and powers itself off at the end.
+# install_system: makes $work/disk, a system that is to report to $build at its first boot and powers itself off at the end.
 # Files of first-boot.d are in $work/first-boot.d.
 install_system() {
     disk=$work/disk
@@ -38,7 +38,7 @@ ExecStart=systemctl --no-block poweroff
 WantedBy=multi-user.target
 END
     chroot "$new" systemctl --quiet enable systemd-networkd.service e2e-end.service
-    mke2fs -q -t ext4 -d "$new" "$disk" 1200M
+    mke2fs -q -t ext4 -d "$new" "$disk" 1200M >"$work/mke2fs.log" 2>&1
     rm -rf "$new"
 }
 
@@ -51,8 +51,9 @@ boot() {
     has_line "$console" 'reboot: Power down' || die 'the machine ended, but not by itself'
     say 'it has powered itself off'
     echo '--- console'
-    plain <"$console" | grep -E 'Linux version|multi-user|milepost|Milepost|failed units|first boot unit|Power down' |
-        cut -c1-110 | head -n 16
+    plain <"$console" | sed 's/^vm login: //;s/sh\[[0-9]*\]: //' |
+        grep -oE 'Linux version [^ ]+|.*(Reached|Stopped) target multi-user.*|.*milepost-firs[^ ]*….*|.*(failed units|first boot unit|Power down).*' |
+        cut -c1-110
 }
 
 # is_gone PATH...: whether the disk has none of these any more.

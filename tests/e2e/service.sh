@@ -38,7 +38,7 @@ leave() {
     trap '' EXIT INT TERM
     if [ "$status" -ne 0 ]; then
         for log in "$work"/*.console "$work"/*.log; do
-            [ ! -s "$log" ] || { echo "--- the end of ${log##*/}" && tail -n 40 "$log" | plain; } >&2
+            [ ! -s "$log" ] || { echo "--- the end of ${log##*/}" && tail -n 25 "$log" | plain; } >&2
         done
     fi
     for pid in $started; do
