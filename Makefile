@@ -79,6 +79,13 @@ e2e-pxe: build deps-e2e ## Have a machine report that boots over the network, fr
 e2e-firstboot: build deps-e2e ## Have a new system report its first boot, and boot it again; four minutes
 	$(E2E)/firstboot.sh
 
+# Of each kind of input `make test` sends a thousand. FUZZ_INPUTS=N sends as many.
+FUZZ_INPUTS ?= 10000
+.PHONY: fuzz
+fuzz: deps-test ## Send a service whatever anybody may send, for two minutes: no panic, no 5xx
+	MILEPOST_FUZZ_INPUTS=$(FUZZ_INPUTS) $(CARGO) test $(LOCKED) -p milepost-tests --test fuzz -- --nocapture
+	PROPTEST_CASES=5000 $(CARGO) test $(LOCKED) -p milepost-api -p milepost-domain --lib
+
 .PHONY: deps
 deps: ## Install what building and running need, where it is missing
 	@scripts/deps.sh run

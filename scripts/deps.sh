@@ -163,6 +163,7 @@ look_for_tests() {
     need default-jre-headless java-headless has_java
     need ruby ruby has ruby
     need ruby-faraday rubygem-faraday has_gem faraday
+    need ruby-jwt rubygem-jwt has_gem jwt
     need ruby-marcel rubygem-marcel has_gem marcel
     need ruby-typhoeus rubygem-typhoeus has_gem typhoeus
     need python3 python3 has_python

@@ -118,3 +118,22 @@ fn a_missing_member_is_a_base_error_for_foreman() {
     assert_eq!(problem["error"]["errors"], json!({"workflow": ["missing field `workflow`"]}));
     assert_eq!(pointers(&problem), ["/workflow"]);
 }
+
+#[test]
+fn a_health_check_may_ask_for_the_head_alone_and_an_installer_is_not_heard_so() {
+    let server = Server::start();
+    let build = open(&server, "web1.example.com");
+    let head = |api: &milepost_testkit::Api, path: &str| api.send_undocumented("HEAD", path, &[], None);
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        let answer = head(&server.anyone(), path);
+        assert_eq!((answer.status, answer.text.as_str()), (200, ""), "{path}");
+    }
+    assert_eq!(head(&server.anyone(), "/api/v2/builds").status, 401);
+    assert_eq!(head(&server.read(), "/api/v2/builds").status, 200);
+    let report = format!("/unattended/step/{}/get_ks/done", build.token);
+    for report in [report.as_str(), &report.replace("/unattended", "/%75nattended")] {
+        assert_eq!(head(&server.anyone(), report).status, 405, "{report}");
+    }
+    let shown = server.read().get(&format!("/api/v2/builds/{}", build.id)).expect(200).json();
+    assert_eq!(shown["reports"], 0, "nothing was reported");
+}

@@ -5,7 +5,7 @@
     reason = "what a test calls is a test too, and clippy.toml looks at the functions marked as tests only"
 )]
 
-mod access;
+mod answers;
 mod away;
 mod batch;
 mod builds;
@@ -16,6 +16,7 @@ mod hanging;
 mod identity;
 mod limits;
 mod lists;
+mod live;
 mod main_job;
 mod progress;
 mod registry;

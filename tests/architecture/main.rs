@@ -11,5 +11,6 @@ mod files;
 mod paths;
 mod search;
 mod states;
+mod threats;
 mod tree;
 mod workflows;

@@ -44,7 +44,7 @@ fn is_path(word: &str) -> bool {
 #[test]
 fn paths_that_the_documents_name_exist() {
     let mut checked = 0;
-    for document in ["ARCHITECTURE.md", "README.md", "CONTRIBUTING.md"] {
+    for document in ["ARCHITECTURE.md", "README.md", "CONTRIBUTING.md", "THREATS.md"] {
         let Ok(text) = fs::read_to_string(root().join(document)) else { continue };
         for path in words(&text).iter().filter(|word| is_path(word)) {
             assert!(root().join(path).exists(), "{document} names `{path}`, which does not exist");

@@ -11,7 +11,8 @@ venv=$work/venv-packaging
 flask=tests/bench/references/flask/install.sh
 helper=integrations/shell/milepost.sh
 first_boot=integrations/first_boot/install.sh
-shellcheck scripts/deps.sh .ci/run "$here/check.sh" "$here/deps-test.sh" "$flask" "$helper" "$first_boot" tests/templates/run.sh
+shellcheck scripts/deps.sh .ci/run "$here/check.sh" "$here/deps-test.sh" "$flask" "$helper" "$first_boot" \
+    tests/templates/run.sh tests/schemathesis/run.sh
 shellcheck -x tests/e2e/*.sh
 for shell in sh dash bash 'busybox sh'; do
     $shell -n scripts/deps.sh
@@ -30,7 +31,7 @@ echo "ok   shell scripts"
 
 sh "$here/deps-test.sh"
 
-make --dry-run help build deps test openapi run bench bench-quick bench-eta e2e-debian e2e-pxe e2e-firstboot >/dev/null
+make --dry-run help build deps test openapi run bench bench-quick bench-eta fuzz e2e-debian e2e-pxe e2e-firstboot >/dev/null
 for file in .ci/run scripts/deps.sh "$here/check.sh" "$flask" "$first_boot" tests/templates/run.sh \
     tests/e2e/debian.sh tests/e2e/pxe.sh tests/e2e/firstboot.sh; do
     [ -x "$file" ] || { echo "$file cannot be executed" >&2; exit 1; }

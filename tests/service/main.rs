@@ -8,6 +8,8 @@
 mod access;
 mod authority;
 mod database;
+mod demo;
+mod keys;
 mod lifecycle;
 mod listeners;
 mod place;
@@ -17,4 +19,5 @@ mod refusals;
 mod secrecy;
 mod settings;
 mod tls;
+mod tokens;
 mod welcome;

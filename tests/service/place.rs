@@ -59,6 +59,14 @@ impl Said {
         self.out
     }
 
+    /// The token that was printed, alone; where no service runs, standard error says that it is not listed.
+    #[track_caller]
+    pub(crate) fn token(self) -> String {
+        assert_eq!(self.code, Some(0), "{}", self.err);
+        assert!(self.err.is_empty() || self.err.ends_with("it is good all the same\n"), "{}", self.err);
+        self.out.strip_suffix('\n').unwrap().to_owned()
+    }
+
     /// What stands on standard error; the command must have been refused, without printing anything.
     #[track_caller]
     pub(crate) fn refusal(self) -> String {
@@ -120,7 +128,7 @@ impl Place {
     /// A token made as a person makes it.
     #[track_caller]
     pub(crate) fn token(&self, scope: &str) -> String {
-        Said::by(&mut self.milepost(["token", "create", "--scope", scope])).success().trim_end().to_owned()
+        Said::by(&mut self.milepost(["token", "create", "--scope", scope])).token()
     }
 
     /// A client of a service here.

@@ -7,7 +7,10 @@ use actix_web::{
     Error, HttpMessage as _, HttpRequest, HttpResponse,
     body::{BoxBody, EitherBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
-    http::header::{self, HeaderName, HeaderValue},
+    http::{
+        Method,
+        header::{self, HeaderName, HeaderValue},
+    },
     middleware::Next,
 };
 
@@ -32,9 +35,14 @@ const PAGES: [(HeaderName, &str); 3] = [
     (header::CACHE_CONTROL, "no-store"),
 ];
 
+/// Whether a path is one that installers call; decoded, as the router reads it.
+fn is_for_installers(path: &str) -> bool {
+    path.starts_with("/unattended")
+}
+
 /// Whether a request wants JSON: always under `/api`, on request for installers.
 pub(crate) fn wants_json(request: &HttpRequest) -> bool {
-    !request.path().starts_with("/unattended")
+    !is_for_installers(request.match_info().as_str())
         || request
             .headers()
             .get_all(header::ACCEPT)
@@ -43,7 +51,7 @@ pub(crate) fn wants_json(request: &HttpRequest) -> bool {
 
 /// Gives the request an id, the response its looks, and the log its line.
 pub(crate) async fn envelope<B: MessageBody + 'static>(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
     let began = std::time::Instant::now();
@@ -58,6 +66,11 @@ pub(crate) async fn envelope<B: MessageBody + 'static>(
     if request.path().starts_with("/api/") || request.path().starts_with("/sign-") {
         // For the audit trail.
         request.extensions_mut().insert(RequestId(id.clone()));
+    }
+    // Health checks ask so. The head of the answer is all that is sent; under /unattended a GET is a report,
+    // which whoever only wants to know of a path does not mean.
+    if request.method() == Method::HEAD && !is_for_installers(request.match_info().as_str()) {
+        request.head_mut().method = Method::GET;
     }
     // A clone of the request held across this call would panic: routing needs it alone.
     let response = if listen::is_served(&request) {
@@ -126,7 +139,7 @@ fn dress<B: MessageBody + 'static>(
     }
     let (request, bare) = response.into_parts();
     let mut code = problem.code;
-    if code == Code::Unavailable && request.path().starts_with("/unattended") {
+    if code == Code::Unavailable && is_for_installers(request.match_info().as_str()) {
         // cloud-init repeats a 503 for ever (product rule 1).
         code = Code::Internal;
     }

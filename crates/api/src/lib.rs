@@ -10,6 +10,7 @@ mod db;
 mod envelope;
 mod limits;
 mod listen;
+mod live;
 mod openapi;
 mod page;
 pub mod problem;

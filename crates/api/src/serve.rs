@@ -17,6 +17,7 @@ use crate::{
     clock, db, envelope,
     limits::{LimitSettings, Limits},
     listen::{self, Connections, Listener},
+    live::{self, Live},
     openapi,
     problem::{Code, Problem},
     routes,
@@ -105,6 +106,7 @@ pub struct App {
     pub(crate) keys: Keys,
     pub(crate) settings: Arc<Settings>,
     pub(crate) limits: Arc<Limits>,
+    pub(crate) live: Arc<Live>,
     pub(crate) connections: Arc<Connections>,
     pub(crate) shown: Shown,
     pub(crate) started_at: Time,
@@ -120,6 +122,7 @@ impl App {
             store,
             keys,
             limits: Arc::new(Limits::new(settings.limits)),
+            live: Arc::default(),
             connections: Arc::new(connections),
             settings: Arc::new(settings),
             shown: Shown::default(),
@@ -152,10 +155,13 @@ pub fn run(
         listeners.iter().map(|listener| listener.socket.local_addr()).collect::<Result<_, _>>()?;
     actix_web::rt::System::new().block_on(async move {
         actix_web::rt::spawn(count_what_is_beyond(app.clone()));
+        actix_web::rt::spawn(live::tell(app.clone()));
+        let live = Arc::clone(&app.live);
         let server = server(app, listeners)?;
         let handle = server.handle();
         actix_web::rt::spawn(async move {
             stop.await;
+            live.end();
             handle.stop(true).await;
         });
         ready(&addresses);

@@ -8,6 +8,7 @@ use milepost_domain::registry::Mode;
 
 use crate::{
     config::{AccessArgs, StoreArgs, TransportArgs},
+    demo::DemoArgs,
     output::OutputArgs,
     remote::RemoteArgs,
     status::StatusArgs,
@@ -47,6 +48,18 @@ Examples:
         #[command(flatten)]
         args: StatusArgs,
     },
+    /// Keep showing how the installations are going, as they go
+    #[command(after_help = "\
+Examples:
+  milepost watch                               what is under way, and what has ended in the last 24 hours
+  milepost watch --location brno               of one location
+  milepost watch | tee install.log             not on a screen: a line for each change")]
+    Watch {
+        #[command(flatten)]
+        remote: RemoteArgs,
+        #[command(flatten)]
+        args: StatusArgs,
+    },
     /// See and change the steps that are known
     Steps {
         #[command(flatten)]
@@ -78,6 +91,16 @@ Examples:
 
 The service does this each hour by itself. It may go on meanwhile.")]
     Prune(PruneArgs),
+    /// Play a fleet that installs itself, to see what the service shows
+    #[command(after_help = "\
+Example:
+  milepost demo --hosts 100 --speed 60            and `milepost watch` in another shell")]
+    Demo {
+        #[command(flatten)]
+        remote: RemoteArgs,
+        #[command(flatten)]
+        args: DemoArgs,
+    },
     /// Print the OpenAPI document
     Openapi,
 }

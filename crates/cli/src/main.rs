@@ -5,6 +5,7 @@
 
 mod args;
 mod config;
+mod demo;
 mod embedded;
 mod failure;
 mod housekeeping;
@@ -15,6 +16,7 @@ mod serve;
 mod status;
 mod steps;
 mod token;
+mod watch;
 mod workflows;
 
 use std::{io::Write as _, process::ExitCode};
@@ -54,6 +56,10 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
                 runtime.block_on(status::run(&args, &client, now, console))
             });
         }
+        Command::Watch { remote, args } => {
+            let (client, runtime) = reach(remote, Scope::Read)?;
+            return on_screen(args.output, |console| runtime.block_on(watch::run(&args, &client, console)));
+        }
         Command::Steps { remote, args } => {
             let scope = if args.command.only_reads() { Scope::Read } else { Scope::Manage };
             let (client, runtime) = reach(remote, scope)?;
@@ -74,6 +80,10 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Prune(args) => {
             let now = milepost_api::now();
             on_screen(args.output, |console| prune::run(&args, now, console))?;
+        }
+        Command::Demo { remote, args } => {
+            let (client, runtime) = reach(remote, Scope::Manage)?;
+            on_screen(OutputArgs::default(), |console| runtime.block_on(demo::run(args, &client, console)))?;
         }
         Command::Openapi => say(&milepost_api::document_text())?,
     }

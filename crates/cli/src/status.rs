@@ -17,7 +17,7 @@ use milepost_client::{
 
 use crate::{
     failure::Failure,
-    output::{Console, OutputArgs, duration},
+    output::{Console, OutputArgs, Screen, duration},
 };
 
 /// Which builds to show, and how.
@@ -43,7 +43,7 @@ pub(crate) struct StatusArgs {
     all: bool,
     /// Print the builds as JSON, as the API gives them
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
@@ -77,7 +77,7 @@ pub(crate) async fn run(
     console: &mut Console<'_>,
 ) -> Result<ExitCode, Failure> {
     let (mut builds, now) = fetch(args, client, now).await?;
-    builds.sort_by_cached_key(urgency);
+    builds = sorted(builds);
     let failed = show(args, &builds, now, client.baseurl(), console)?;
     if let Ok(service) = client.get_status().send().await {
         for line in needs_a_person(&service, now) {
@@ -113,8 +113,45 @@ fn needs_a_person(service: &ServiceStatus, now: DateTime<Utc>) -> Vec<String> {
     lines
 }
 
+/// Most urgent first.
+pub(crate) fn sorted(mut builds: Vec<Build>) -> Vec<Build> {
+    builds.sort_by_cached_key(urgency);
+    builds
+}
+
+/// The table of the builds, or that there are none.
+pub(crate) fn table(
+    args: &StatusArgs,
+    builds: &[Build],
+    now: DateTime<Utc>,
+    client: &Client,
+    screen: &Screen,
+) -> String {
+    if builds.is_empty() {
+        nothing(args, client.baseurl())
+    } else {
+        rows::table(builds, now, screen).render(screen)
+    }
+}
+
+impl StatusArgs {
+    /// The one query that finds what is asked for.
+    ///
+    /// # Errors
+    /// When so many hosts are named that it takes several.
+    pub(crate) fn query(&self) -> Result<String, Failure> {
+        let mut queries = search::queries(self.all, &self.locations, &self.machines);
+        match (queries.pop(), queries.is_empty()) {
+            (Some(query), true) => Ok(query),
+            _ => Err(Failure::usage(
+                "too many hosts are named to be watched at once; name fewer, or a location",
+            )),
+        }
+    }
+}
+
 /// All builds that were asked for, and the time of the service, which their times are relative to.
-async fn fetch(
+pub(crate) async fn fetch(
     args: &StatusArgs,
     client: &Client,
     now: DateTime<Utc>,

@@ -3,6 +3,8 @@
 //! The rule it protects: a list has a total order that ends in the id, and `state` means what it
 //! means at the moment of the request, also for a build whose credential ran out unheard.
 
+mod value;
+
 use diesel::{PgConnection, QueryableByName, RunQueryDsl, sql_types};
 use milepost_domain::{
     Bounds, Build, BuildId, Host, HostId, State, Time,
@@ -10,6 +12,7 @@ use milepost_domain::{
 };
 use uuid::Uuid;
 
+pub use self::value::value;
 use crate::{
     Result, build, host,
     report::{ReportRow, StoredReport},
@@ -420,4 +423,24 @@ pub fn states(
     statement.push(") s GROUP BY s.state");
     let rows: Vec<Row> = statement.into_query().load(connection)?;
     rows.into_iter().map(|row| Ok((crate::row::parsed("builds.state", &row.state)?, row.count))).collect()
+}
+
+/// The builds of which something was heard, or that ended or were opened, since then; at most so many.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub fn changed_since(
+    connection: &mut PgConnection,
+    since: Time,
+    bounds: &Bounds,
+    limit: i64,
+) -> Result<Vec<BuildId>> {
+    let mut statement = Statement::default();
+    statement.push("SELECT b.id FROM builds b JOIN hosts h ON h.id = b.host_id WHERE (b.ended_at IS NULL OR b.ended_at > ");
+    statement.bind(Bind::Time(since)).push(") AND GREATEST(b.started_at, b.last_report_at, b.installed_at, ");
+    statement.push("b.ended_at, b.closed_at, b.rejected_at, b.limited_at) > ").bind(Bind::Time(since));
+    statement.push_bounds(bounds, "h");
+    statement.push(" LIMIT ").bind(Bind::BigInt(limit));
+    let rows = statement.into_query().load::<Ids>(connection)?;
+    Ok(rows.into_iter().map(|row| milepost_domain::Id::from_uuid(row.id)).collect())
 }

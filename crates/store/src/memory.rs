@@ -122,6 +122,17 @@ pub(crate) struct Memory {
     credentials: Mutex<LruCache<TokenHash, Credential>>,
     /// Tokens that are void, all of them.
     revoked: RwLock<HashSet<Uuid>>,
+    /// Whether somebody wants to know what changes.
+    is_watched: AtomicBool,
+    changed: Mutex<Changed>,
+}
+
+/// What has changed since somebody asked last.
+#[derive(Debug, Default)]
+pub(crate) struct Changed {
+    pub(crate) builds: HashSet<Uuid>,
+    /// Something may have been missed: look at everything.
+    pub(crate) is_everything: bool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -142,6 +153,8 @@ impl Memory {
             hosts: Mutex::new(Hosts { known: LruCache::new(at_least_one(HOSTS)), said: 0 }),
             credentials: Mutex::new(LruCache::new(at_least_one(CREDENTIALS))),
             revoked: RwLock::default(),
+            is_watched: AtomicBool::new(false),
+            changed: Mutex::default(),
         }
     }
 
@@ -212,6 +225,7 @@ impl Memory {
         if !is_better {
             return;
         }
+        self.note_changed([id]);
         if shard.said.load(Ordering::Acquire) == ticket.0 {
             builds.put(id, Entry::sure(Arc::clone(known)));
         } else if let Some(old) = builds.peek_mut(&id) {
@@ -223,6 +237,7 @@ impl Memory {
     /// These builds may have changed: they are read anew.
     pub(crate) fn doubt_builds(&self, ids: &[Uuid]) {
         let now = Instant::now();
+        self.note_changed(ids.iter().copied());
         for id in ids {
             if let Some(shard) = self.shard(*id) {
                 let mut builds = lock(&shard.builds);
@@ -272,6 +287,7 @@ impl Memory {
     /// Nothing that is remembered is sure.
     pub(crate) fn doubt_all(&self) {
         let now = Instant::now();
+        lock(&self.changed).is_everything = true;
         for shard in &self.shards {
             let mut builds = lock(&shard.builds);
             shard.said.fetch_add(1, Ordering::AcqRel);
@@ -280,6 +296,24 @@ impl Memory {
         let mut hosts = lock(&self.hosts);
         hosts.said += 1;
         hosts.known.iter_mut().for_each(|(_, entry)| entry.doubt(now));
+    }
+
+    /// Notes what changes from now on, or no longer.
+    pub(crate) fn watch(&self, is_watched: bool) {
+        if self.is_watched.swap(is_watched, Ordering::AcqRel) != is_watched {
+            *lock(&self.changed) = Changed::default();
+        }
+    }
+
+    /// What has changed since this was asked last.
+    pub(crate) fn take_changed(&self) -> Changed {
+        std::mem::take(&mut *lock(&self.changed))
+    }
+
+    pub(crate) fn note_changed(&self, builds: impl IntoIterator<Item = Uuid>) {
+        if self.is_watched.load(Ordering::Acquire) {
+            lock(&self.changed).builds.extend(builds);
+        }
     }
 
     pub(crate) fn is_revoked(&self, token: Uuid) -> bool {

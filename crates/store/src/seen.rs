@@ -6,12 +6,14 @@
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use milepost_domain::{Build, BuildId, Host, Time, host::HostRef};
+use milepost_domain::{Build, BuildId, Host, Id, Time, host::HostRef};
+use uuid::Uuid;
 
 use crate::{
     Result, Store,
-    build::{self, Known},
+    build::{self, HostBuild, Known},
     credential::{self, Credential, TokenHash},
+    host,
     memory::KnownHost,
 };
 
@@ -91,6 +93,49 @@ impl Store {
             let host = Arc::new(KnownHost::new(host, Some(build.build.id)));
             memory.learn_host(host_ticket, named.clone(), &host);
             Ok(Seen { host, build })
+        })
+    }
+
+    /// Whether what changes is to be noted, for [`Store::take_changed`].
+    pub fn watch(&self, is_watched: bool) {
+        self.shared().memory.watch(is_watched);
+    }
+
+    /// The builds that have changed since this was asked last, on any node; `None` when some may have
+    /// been missed, so that everything is to be looked at anew.
+    #[must_use]
+    pub fn take_changed(&self) -> Option<Vec<BuildId>> {
+        let changed = self.shared().memory.take_changed();
+        (!changed.is_everything).then(|| changed.builds.into_iter().map(Id::from_uuid).collect())
+    }
+
+    /// Those builds with their hosts, from what is remembered where that is sure; unknown ones are left
+    /// out.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub fn look_at_builds(&self, ids: &[BuildId], now: Time) -> Result<Vec<HostBuild>> {
+        self.read(|connection| {
+            let mut builds: Vec<Build> = Vec::with_capacity(ids.len());
+            let mut missing: Vec<Uuid> = Vec::new();
+            for id in ids {
+                match self.shared().memory.build(id.uuid()).filter(|_| self.shared().memory.is_sure()) {
+                    Some(known) => {
+                        let mut build = known.build.clone();
+                        build.settle(now);
+                        builds.push(build);
+                    }
+                    None => missing.push(id.uuid()),
+                }
+            }
+            builds.extend(build::load_many(connection, &missing, now)?);
+            let hosts: Vec<Uuid> = builds.iter().map(|build| build.host.uuid()).collect();
+            let hosts = host::load_many(connection, &hosts)?;
+            let with_host = |build: Build| {
+                let host = hosts.iter().find(|host| host.id == build.host)?.clone();
+                Some(HostBuild { host, build })
+            };
+            Ok(builds.into_iter().filter_map(with_host).collect())
         })
     }
 

@@ -49,19 +49,28 @@ impl Answer {
     }
 }
 
+/// How long a stream may be read: longer than any test.
+const LONG: std::time::Duration = std::time::Duration::from_secs(600);
+/// To make one takes longer than a request does.
+fn client() -> Client {
+    // Other crates of the build ask for TLS without a provider; an error says that one is there.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    // What the answer is, not where it would lead.
+    let builder = Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
+    builder.build().expect("a client")
+}
+
 impl Api {
     /// A client of the service at `url`.
     #[must_use]
     pub fn new(url: &str, token: Option<String>) -> Self {
-        // Other crates of the build ask for TLS without a provider; an error says that one is there.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        // What the answer is, not where it would lead.
-        let client = Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .expect("a client");
-        Self { url: url.to_owned(), token, client }
+        Self { url: url.to_owned(), token, client: client() }
+    }
+
+    /// The same with another credential, over the same connections.
+    #[must_use]
+    pub fn with_token(&self, token: Option<String>) -> Self {
+        Self { token, ..self.clone() }
     }
 
     /// Sends a request with headers and a body of one's own.
@@ -102,7 +111,29 @@ impl Api {
         }
         let response = request.send().expect("an answer");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Answer { status, headers, text: response.text().expect("a whole body") }
+        // Such a one has no end.
+        let is_stream = headers.get("content-type").is_some_and(|kind| kind == "text/event-stream");
+        let text = if is_stream { String::new() } else { response.text().expect("a whole body") };
+        Answer { status, headers, text }
+    }
+
+    /// Opens a stream, and answers its body, to be read as it comes.
+    ///
+    /// # Panics
+    /// When no answer comes, or one that is none of success.
+    #[must_use]
+    #[track_caller]
+    pub fn open_stream(&self, path: &str, headers: &[(&str, &str)]) -> Box<dyn std::io::Read> {
+        let mut request = self.client.get(format!("{}{path}", self.url)).timeout(LONG);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().expect("an answer");
+        assert_eq!(response.status().as_u16(), 200);
+        Box::new(response)
     }
 
     /// GET.

@@ -22,6 +22,8 @@ pub struct Options {
     pub registry: Mode,
     /// How the database is used.
     pub store: milepost_store::Settings,
+    /// What it signs and verifies with; `None`: a secret of its own.
+    pub keys: Option<Keys>,
 }
 
 /// A running service; it ends with this value.
@@ -32,6 +34,8 @@ pub struct Server {
     pub database: Database,
     /// The keys that it signs and verifies with.
     pub keys: Keys,
+    /// What all clients of it are made from; its connections end before the service does.
+    client: Option<Api>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
 }
@@ -46,7 +50,8 @@ impl Server {
     /// A service with settings of one's own.
     #[must_use]
     pub fn with(options: Options) -> Self {
-        let keys: Keys = Keys::generate().parse().expect("a secret");
+        let own = || Keys::generate().parse().expect("a secret");
+        let keys = options.keys.clone().unwrap_or_else(own);
         Self::on(Database::new(), keys, options)
     }
 
@@ -74,7 +79,8 @@ impl Server {
         });
         let address = is_ready.recv().expect("the server is up");
         let url = format!("http://{address}");
-        Self { url, database, keys, stop: Some(stop), thread: Some(thread) }
+        let client = Some(Api::new(&url, None));
+        Self { url, database, keys, client, stop: Some(stop), thread: Some(thread) }
     }
 
     /// A token of that scope, valid for an hour.
@@ -92,30 +98,41 @@ impl Server {
     /// A client that may do everything, tokens included.
     #[must_use]
     pub fn admin(&self) -> Api {
-        Api::new(&self.url, Some(self.token(Scope::Admin)))
+        self.with_token(self.token(Scope::Admin))
     }
 
     /// A client that may do everything with builds and the registry.
     #[must_use]
     pub fn manage(&self) -> Api {
-        Api::new(&self.url, Some(self.token(Scope::Manage)))
+        self.with_token(self.token(Scope::Manage))
     }
 
     /// A client that may see everything.
     #[must_use]
     pub fn read(&self) -> Api {
-        Api::new(&self.url, Some(self.token(Scope::Read)))
+        self.with_token(self.token(Scope::Read))
     }
 
     /// A client without a credential, as an installer is one.
     #[must_use]
     pub fn anyone(&self) -> Api {
-        Api::new(&self.url, None)
+        self.client().clone()
+    }
+
+    /// A client with that token.
+    #[must_use]
+    pub fn with_token(&self, token: String) -> Api {
+        self.client().with_token(Some(token))
+    }
+
+    fn client(&self) -> &Api {
+        self.client.as_ref().expect("the service runs")
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
+        drop(self.client.take());
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
             // A server that panicked has failed its test already.

@@ -67,11 +67,12 @@ pub(crate) fn command(program: &Path) -> Command {
 }
 
 /// The limits are asked for, as they are in use, and never reached: all load comes from one address.
-const LIMITS: [&str; 4] = [
+const LIMITS: [&str; 5] = [
     "--limits-build-reports-per-second=100000",
     "--limits-build-reports=1000000000",
     "--limits-build-log-megabytes=1000000",
     "--limits-address-requests-per-second=1000000",
+    "--connections-per-address=10000",
 ];
 
 impl World {

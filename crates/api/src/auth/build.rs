@@ -53,6 +53,11 @@ impl FromStr for BuildToken {
 }
 
 impl BuildToken {
+    /// One that says nothing, and is looked up.
+    pub(crate) fn random() -> Self {
+        Self(format!("mpb_{}", super::hex(&crate::clock::secret_bits())))
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }

@@ -205,6 +205,15 @@ impl Keys {
         jsonwebtoken::encode(&header, claims, key.signs.as_ref().ok_or_else(cannot)?)
     }
 
+    /// What a token allows now, whether or not it was revoked: for whoever measures what that costs.
+    #[must_use]
+    pub fn scope_of(&self, token: &str) -> Option<Scope> {
+        match self.verify(token, clock::now()).ok()? {
+            Holder::Program(program) => Some(program.scope),
+            Holder::Machine(_) => Some(Scope::Report),
+        }
+    }
+
     /// What a token says, if its signature is right and its time has not run out.
     pub(super) fn verify(&self, token: &str, now: Time) -> Result<Holder, Problem> {
         let verified = self.verify_at_any_time(token)?;

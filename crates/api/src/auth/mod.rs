@@ -14,7 +14,7 @@ pub(crate) mod session;
 use std::{fmt, future::Future, marker::PhantomData, pin::Pin};
 
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload, http::header, web};
-use chrono::Duration;
+use chrono::{Duration, SubsecRound as _};
 use milepost_domain::{Bounds, HostFacts, Time};
 use milepost_store::{audit::Entry, build::Announcement, token::Token};
 use uuid::Uuid;
@@ -99,7 +99,8 @@ impl Keys {
             name: new.name.clone(),
             scope: new.scope,
             bounds: new.bounds.clone(),
-            expires_at: new.lifetime.map(|lifetime| now + lifetime),
+            // As the token says it: in whole seconds.
+            expires_at: new.lifetime.map(|lifetime| (now + lifetime).trunc_subsecs(0)),
             via,
             act,
         };
@@ -107,14 +108,14 @@ impl Keys {
         Ok((program, token))
     }
 
-    /// Makes the token of a build.
+    /// Makes the token of a build; `None` where the names of its host are too long for one that travels.
     pub(crate) fn mint_build(
         &self,
         build: milepost_domain::BuildId,
         announced: &Announcement,
-    ) -> Result<BuildToken, Problem> {
+    ) -> Result<Option<BuildToken>, Problem> {
         let token = self.sign(&Claims::of_build(build, announced)).map_err(Problem::internal)?;
-        token.parse().map_err(Problem::internal)
+        Ok(token.parse().ok())
     }
 
     /// What the token of a build says, if this is one that is valid.

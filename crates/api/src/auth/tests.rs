@@ -76,14 +76,14 @@ fn a_key_grants_no_more_than_it_is_trusted_with() {
     let limited = Keys::new(vec![foremans]).unwrap();
     assert_eq!(scope(&limited, &trusted.mint(&at(60)).unwrap()), Err(Code::Unauthenticated));
     let build = Id::at(clock::now(), [7; 10]);
-    let token = trusted.mint_build(build, &announced()).unwrap();
+    let token = trusted.mint_build(build, &announced()).unwrap().unwrap();
     assert_eq!(scope(&limited, token.as_str()), Ok(Scope::Report));
 }
 
 #[test]
 fn the_token_of_a_build_says_all_that_opens_it_and_is_short() {
     let (keys, build) = (keys(), Id::at(clock::now(), [7; 10]));
-    let token = keys.mint_build(build, &announced()).unwrap();
+    let token = keys.mint_build(build, &announced()).unwrap().unwrap();
     let pass = keys.pass(token.as_str()).unwrap().unwrap();
     assert_eq!((pass.build, &*pass.announced), (build, &announced()));
     // A kernel's command line has 2048 bytes on x86, and iPXE less.

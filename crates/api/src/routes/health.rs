@@ -127,6 +127,11 @@ pub(crate) async fn metrics(app: web::Data<App>) -> Result<HttpResponse, Problem
         registry.register(name, help, gauge);
     };
     gauge("database_up", "1 while reports go to the database directly", u64::from(condition.away.is_none()));
+    gauge(
+        "event_streams",
+        "Streams of events that are open",
+        u64::try_from(app.live.count()).unwrap_or(u64::MAX),
+    );
     gauge("spool_reports", "Reports that wait on disk for the database", condition.reports);
     gauge("spool_bytes", "Bytes that they take", condition.bytes);
     gauge("spool_bytes_max", "Bytes that they may take", condition.bytes_max);

@@ -31,7 +31,7 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
 
 /// Answers what no route takes: another method where the path is known, else that it is not.
 pub(crate) async fn unknown(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let pattern = request.resource_map().match_pattern(request.path()).unwrap_or_default();
+    let pattern = request.resource_map().match_pattern(request.match_info().as_str()).unwrap_or_default();
     let allowed = openapi::methods(&pattern);
     if allowed.is_empty() {
         return Err(listen::not_here());

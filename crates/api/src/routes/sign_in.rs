@@ -111,8 +111,21 @@ async fn sign_in(app: web::Data<App>, request: HttpRequest, form: web::Form<Form
         Ok(cookie) => {
             HttpResponse::SeeOther().cookie(cookie).insert_header((header::LOCATION, "./")).finish()
         }
-        Err(problem) => html(HttpResponse::build(problem.code.status()), &Notice::Wrong(problem.detail)),
+        Err(problem) => refusal(problem),
     }
+}
+
+/// The page again, with what is wrong.
+fn refusal(problem: Problem) -> HttpResponse {
+    if let Some(internal) = &problem.internal {
+        // The envelope logs those that it dresses.
+        log::error!("{internal} (while somebody signed in)");
+    }
+    let mut response = HttpResponse::build(problem.code.status());
+    if let Some(seconds) = problem.retry_after {
+        response.insert_header((header::RETRY_AFTER, seconds.to_string()));
+    }
+    html(response, &Notice::Wrong(problem.detail))
 }
 
 #[post("/sign-out")]

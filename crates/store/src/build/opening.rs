@@ -114,7 +114,7 @@ pub(crate) fn open_announced(
     let opened = connection.transaction(|connection| {
         let mut touched = Touched::default();
         open(connection, &opening, shared.node, &mut touched)?;
-        notify::tell_of_hosts(connection, shared.node, &touched.hosts)?;
+        touched.tell(connection, shared.node)?;
         Ok::<_, Error>(touched)
     });
     match opened {
@@ -136,6 +136,11 @@ struct Touched {
 }
 
 impl Touched {
+    fn tell(&self, connection: &mut PgConnection, node: Node) -> Result<()> {
+        notify::tell_of_builds(connection, node, &self.builds)?;
+        notify::tell_of_hosts(connection, node, &self.hosts)
+    }
+
     fn forget(&self, memory: &Memory) {
         memory.doubt_builds(&self.builds);
         memory.doubt_hosts(&self.hosts.iter().map(|host| host.uuid()).collect::<Vec<_>>());
@@ -157,7 +162,7 @@ impl Store {
                 let entry = entry.clone().to(format!("build {}", new.build.id)).about(&new.host.facts);
                 audit::record(connection, &entry.with(new.host.facts.name.to_string()))?;
             }
-            notify::tell_of_hosts(connection, node, &touched.hosts)?;
+            touched.tell(connection, node)?;
             Ok((opened, touched))
         })?;
         touched.forget(memory);
@@ -220,6 +225,7 @@ fn open(
         build.mark(MarkedEvent::Supersede, opening.now);
     }
     insert(connection, &build)?;
+    touched.builds.push(id.uuid());
     if let Some(hash) = opening.credential {
         credential::insert(connection, hash, build.id, opening.expires_at)?;
     }

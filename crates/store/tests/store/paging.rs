@@ -6,13 +6,14 @@ use milepost_domain::{
     Build, Host,
     search::{Order, Value},
 };
+use milepost_store::list::value;
 use milepost_store::{
     Store,
     list::{self, FIELDS, Query, SORTABLE},
 };
 
 use crate::{
-    rows::{Seeded, now, seeded, value},
+    rows::{Seeded, now, seeded},
     support::everything,
 };
 

@@ -137,38 +137,6 @@ fn word(text: &impl ToString) -> Value {
     Value::Text(text.to_string())
 }
 
-/// What a host and its build say of a field.
-pub(crate) fn value(field: &Field, host: &Host, build: Option<&Build>) -> Option<Value> {
-    let facts = &host.facts;
-    match field.name {
-        "name" => return Some(word(&facts.name)),
-        "location" => return facts.location.as_ref().map(word),
-        "organization" => return facts.organization.as_ref().map(word),
-        "hostgroup" => return facts.hostgroup.as_ref().map(word),
-        "operatingsystem" => return facts.operatingsystem.as_ref().map(word),
-        "model" => return facts.model.as_ref().map(word),
-        "mac" => return facts.mac.as_ref().map(word),
-        "ip" => return facts.ip.as_ref().map(word),
-        "foreman_id" => return facts.foreman_id.map(Value::Integer),
-        _ => {}
-    }
-    let (build, course) = (build?, &build?.course);
-    match field.name {
-        "state" => Some(word(&course.state)),
-        "workflow" => Some(word(&build.workflow)),
-        "attempt" => Some(Value::Integer(course.attempt.into())),
-        "reports" => Some(Value::Integer(course.reports.into())),
-        "rejected_reports" => Some(Value::Integer(build.rejections.count.into())),
-        "step" => course.current.as_ref().map(word),
-        "message" => course.last_message.as_ref().map(word),
-        "started_at" => Some(Value::Time(build.started_at)),
-        "installed_at" => course.installed_at.map(Value::Time),
-        "ended_at" => course.ended_at.map(Value::Time),
-        "last_report_at" => course.last_report_at.map(Value::Time),
-        other => panic!("this test does not know the field {other}"),
-    }
-}
-
 /// What a report says of a field.
 pub(crate) fn value_of_report(field: &Field, stored: &StoredReport) -> Option<Value> {
     let report = &stored.report;

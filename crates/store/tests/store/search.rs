@@ -6,6 +6,7 @@ use milepost_domain::{
     Build, Host,
     search::{self, Expr, Field, Kind},
 };
+use milepost_store::list::value;
 use milepost_store::{
     list::{self, FIELDS, Query, REPORT_FIELDS, ReportsOf},
     report::StoredReport,
@@ -17,7 +18,7 @@ use proptest::{
 };
 
 use crate::{
-    rows::{LABELS, Seeded, TEXTS, now, seeded, value, value_of_report},
+    rows::{LABELS, Seeded, TEXTS, now, seeded, value_of_report},
     support::everything,
 };
 

@@ -11,6 +11,7 @@ mod pgbench;
 mod progress;
 mod retire;
 mod start;
+mod streams;
 
 use crate::{
     failure::Result,
@@ -54,6 +55,7 @@ pub(crate) const LINES: &[&Line] = &[
     &latency::FIXED,
     &progress::DATABASE,
     &start::LINE,
+    &streams::LINE,
     &growth::LINE,
     &retire::LINE,
 ];

@@ -42,7 +42,12 @@ async fn helper(
     let token = match (reporter.token, &reporter.announced) {
         (Some(token), _) => token,
         // Known by its MAC or address, which its reports need not show again.
-        (None, Some(announced)) => app.keys.mint_build(reporter.build, announced)?.as_str().to_owned(),
+        (None, Some(announced)) => {
+            let too_long =
+                "the names of this host are too long for a token that travels; open its build with one";
+            let token = app.keys.mint_build(reporter.build, announced)?;
+            token.ok_or_else(|| Problem::not_found(too_long))?.as_str().to_owned()
+        }
         (None, None) => return Err(Problem::internal("a machine is known and its build is not")),
     };
     Ok(HttpResponse::Ok()

@@ -5,6 +5,7 @@
 
 mod audit_trail;
 mod builds;
+mod events;
 mod hosts;
 mod memory;
 mod reports;
@@ -52,6 +53,7 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .service(tokens::revoke_token)
         .service(audit_trail::list_audit)
         .service(session::get_session)
+        .service(events::stream_events)
         .service(status::get_status);
 }
 

@@ -1,0 +1,238 @@
+//! What changes, as it changes: server-sent events (the HTML standard's `text/event-stream`).
+//!
+//! The rule it protects: a change is rendered once, however many look; whoever cannot keep up is cut
+//! off and comes back for what it missed, instead of being waited for or buffered for ever.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use actix_web::{rt::time, web::Bytes};
+use futures::stream::{self, Stream};
+use milepost_domain::{Bounds, Time, search::Expr};
+use milepost_store::{build::HostBuild, list};
+use tokio::sync::broadcast::{self, error::RecvError};
+
+use crate::{App, clock, db, problem::Problem, view::BuildView};
+
+/// How often changes are told: a person sees no difference, and a build that reports a hundred times a
+/// second is rendered four times.
+const TICK: Duration = Duration::from_millis(250);
+/// After how many ticks without a word one is sent, so that no proxy takes the connection for dead: 15 s.
+const QUIET_TICKS: u32 = 60;
+/// How many ticks a stream may be behind before it is cut off.
+const BEHIND_MAX: usize = 64;
+/// How many changes can be caught up with; beyond, everything is to be read anew.
+const CAUGHT_UP_MAX: i64 = 1_000;
+/// What a client that comes back may have missed before its last event: commits that were under way.
+const OVERLAP: chrono::Duration = chrono::Duration::seconds(5);
+
+/// What was told in one tick.
+#[derive(Debug)]
+enum Told {
+    Changes(Vec<Change>),
+    /// Something was missed: whoever looks is to read everything anew.
+    Reset(Bytes),
+    Quiet,
+    /// The service ends.
+    End,
+}
+
+/// A build that has changed, and the event that says so.
+#[derive(Debug)]
+struct Change {
+    found: HostBuild,
+    event: Bytes,
+}
+
+/// Those who look, and what they are told.
+pub(crate) struct Live(broadcast::Sender<Arc<Told>>);
+
+impl Default for Live {
+    fn default() -> Self {
+        Self(broadcast::Sender::new(BEHIND_MAX))
+    }
+}
+
+impl Live {
+    /// Ends all streams, so that nobody has to wait for them.
+    pub(crate) fn end(&self) {
+        let _ = self.0.send(Arc::new(Told::End));
+    }
+
+    /// How many streams are open.
+    pub(crate) fn count(&self) -> usize {
+        self.0.receiver_count()
+    }
+}
+
+/// Which changes somebody is told of.
+#[derive(Debug, Clone)]
+pub(crate) struct Interest {
+    pub(crate) search: Option<Expr>,
+    pub(crate) bounds: Bounds,
+}
+
+impl Interest {
+    fn covers(&self, found: &HostBuild) -> bool {
+        self.bounds.allow(&found.host.facts)
+            && self.search.as_ref().is_none_or(|search| {
+                search.matches(&|field| list::value(field, &found.host, Some(&found.build)))
+            })
+    }
+}
+
+/// One event: `id` is where to go on from.
+fn event(kind: &str, now: Time, data: &str) -> Bytes {
+    Bytes::from(format!("event: {kind}\nid: {}\ndata: {data}\n\n", now.timestamp_micros()))
+}
+
+fn changes(found: Vec<HostBuild>, now: Time) -> Result<Vec<Change>, Problem> {
+    let change = |found: HostBuild| {
+        let view = BuildView::of(found.host.clone(), &found.build, now);
+        let data = serde_json::to_string(&view).map_err(Problem::internal)?;
+        Ok(Change { event: event("build", now, &data), found })
+    };
+    found.into_iter().map(change).collect()
+}
+
+fn reset(now: Time) -> Bytes {
+    event("reset", now, "{}")
+}
+
+/// Tells what changes to all who look, for as long as the service runs.
+pub(crate) async fn tell(app: App) {
+    let mut tick = time::interval(TICK);
+    let mut quiet = 0;
+    loop {
+        tick.tick().await;
+        let is_watched = app.live.count() > 0;
+        app.store.watch(is_watched);
+        if !is_watched {
+            continue;
+        }
+        let now = clock::now();
+        let told = match app.store.take_changed() {
+            None => Told::Reset(reset(now)),
+            Some(ids) if ids.is_empty() => {
+                quiet += 1;
+                if quiet < QUIET_TICKS {
+                    continue;
+                }
+                Told::Quiet
+            }
+            Some(ids) => {
+                let store = app.store.clone();
+                match db::bounded(move || store.look_at_builds(&ids, now)).await {
+                    Ok(found) => match changes(found, now) {
+                        Ok(changes) => Told::Changes(changes),
+                        Err(problem) => {
+                            log::error!("a change cannot be told: {problem}");
+                            continue;
+                        }
+                    },
+                    Err(error) => {
+                        log::debug!("what has changed cannot be read, so everything is to be: {error}");
+                        Told::Reset(reset(now))
+                    }
+                }
+            }
+        };
+        quiet = 0;
+        // Nobody may look any more.
+        let _ = app.live.0.send(Arc::new(told));
+    }
+}
+
+/// The stream of somebody's changes, from `after` on if they have looked before.
+pub(crate) async fn stream(
+    app: &App,
+    interest: Interest,
+    after: Option<Time>,
+) -> Result<impl Stream<Item = Result<Bytes, Infallible>> + use<>, Problem> {
+    // Subscribed before the past is read, so that nothing falls between.
+    let receiver = app.live.0.subscribe();
+    app.store.watch(true);
+    let now = clock::now();
+    let mut first = vec![Bytes::from_static(b"retry: 2000\n\n")];
+    match after {
+        None => first.push(event("hello", now, "{}")),
+        Some(after) => {
+            let (store, bounds) = (app.store.clone(), interest.bounds.clone());
+            let missed = db::bounded(move || {
+                let since = after - OVERLAP;
+                let ids = store
+                    .read(|connection| list::changed_since(connection, since, &bounds, CAUGHT_UP_MAX + 1))?;
+                let is_too_much = i64::try_from(ids.len()).unwrap_or(i64::MAX) > CAUGHT_UP_MAX;
+                if is_too_much { Ok(None) } else { store.look_at_builds(&ids, now).map(Some) }
+            })
+            .await?;
+            match missed {
+                None => first.push(reset(now)),
+                Some(found) => {
+                    let found = found.into_iter().filter(|found| interest.covers(found)).collect();
+                    first.extend(changes(found, now)?.into_iter().map(|change| change.event));
+                }
+            }
+        }
+    }
+    Ok(following(Bytes::from(first.concat()), receiver, interest))
+}
+
+/// What is told from now on, after `first`.
+fn following(
+    first: Bytes,
+    receiver: broadcast::Receiver<Arc<Told>>,
+    interest: Interest,
+) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    stream::unfold((Some(first), receiver, interest), |(first, mut receiver, interest)| async move {
+        if let Some(first) = first {
+            return Some((Ok(first), (None, receiver, interest)));
+        }
+        loop {
+            let text = match receiver.recv().await {
+                Ok(told) => match &*told {
+                    Told::Quiet => Bytes::from_static(b": quiet\n\n"),
+                    Told::Reset(event) => event.clone(),
+                    Told::End => return None,
+                    Told::Changes(changes) => {
+                        let mine: Vec<&Change> =
+                            changes.iter().filter(|change| interest.covers(&change.found)).collect();
+                        match mine[..] {
+                            [] => continue,
+                            [one] => one.event.clone(),
+                            _ => mine.iter().flat_map(|change| change.event.iter().copied()).collect(),
+                        }
+                    }
+                },
+                // Too far behind: it comes back and says what it saw last.
+                Err(RecvError::Lagged(_) | RecvError::Closed) => return None,
+            };
+            return Some((Ok(text), (None, receiver, interest)));
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::{FutureExt as _, StreamExt as _};
+
+    use super::*;
+
+    #[test]
+    fn whoever_cannot_keep_up_is_cut_off() {
+        let live = Live::default();
+        let everything = || Interest { search: None, bounds: Bounds::default() };
+        let mut slow = Box::pin(following(Bytes::new(), live.0.subscribe(), everything()));
+        let mut quick = Box::pin(following(Bytes::new(), live.0.subscribe(), everything()));
+        assert!(quick.next().now_or_never().flatten().is_some(), "what comes first");
+        for _ in 0..=BEHIND_MAX {
+            assert!(live.0.send(Arc::new(Told::Quiet)).is_ok());
+            assert!(quick.next().now_or_never().flatten().is_some());
+        }
+        assert!(slow.next().now_or_never().flatten().is_some(), "what comes first");
+        assert_eq!(slow.next().now_or_never(), Some(None), "and then the end");
+        live.end();
+        assert_eq!(quick.next().now_or_never(), Some(None));
+        drop((slow, quick));
+        assert_eq!(live.count(), 0);
+    }
+}
