@@ -18,7 +18,7 @@ ARGS ?=
 
 .PHONY: help
 help: ## Say what there is (this)
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  ARGS='...'       arguments of the service: make run ARGS='--listen 0.0.0.0:8420'"
 	@echo "                   or of the measurements: make bench ARGS='--only lone', ARGS=--help"
@@ -92,6 +92,20 @@ faults: build deps-test ## Kill, freeze and starve two services and their databa
 	MILEPOST_FAULTS_SECONDS=$(FAULTS_SECONDS) MILEPOST_FAULTS_SEED=$(FAULTS_SEED) MILEPOST_BIN=$(TARGET_DIR)/release/milepost \
 		$(CARGO) test $(LOCKED) -p milepost-tests --test faults -- --nocapture
 
+# Machines that really boot, emulated without hardware virtualisation; as root. docs/e2e.md says what is seen.
+E2E = MILEPOST_BIN=$(TARGET_DIR)/release/milepost tests/e2e
+.PHONY: e2e-debian
+e2e-debian: build deps-e2e ## Have Debian's own installer report from a machine that boots it; three minutes
+	$(E2E)/debian.sh
+
+.PHONY: e2e-pxe
+e2e-pxe: build deps-e2e ## Have a machine report that boots over the network, from iPXE on; four minutes
+	$(E2E)/pxe.sh
+
+.PHONY: e2e-firstboot
+e2e-firstboot: build deps-e2e ## Have a new system report its first boot, and boot it again; four minutes
+	$(E2E)/firstboot.sh
+
 # Of each kind of input `make test` sends a thousand. FUZZ_INPUTS=N sends as many.
 FUZZ_INPUTS ?= 10000
 .PHONY: fuzz
@@ -110,6 +124,10 @@ deps-test: ## Install what the tests need, where it is missing
 .PHONY: deps-bench
 deps-bench: ## Install what measuring needs, where it is missing
 	@scripts/deps.sh bench
+
+.PHONY: deps-e2e
+deps-e2e: ## Install what machines that really boot need, where it is missing
+	@scripts/deps.sh e2e
 
 .PHONY: fmt
 fmt: ## Format the Rust code

@@ -4,15 +4,16 @@
 #   scripts/deps.sh run     to build it and to run it
 #   scripts/deps.sh test    that, and what its tests call
 #   scripts/deps.sh bench   to build and to run it, and what measures it
-#   scripts/deps.sh list run|test|bench    prints the missing packages and changes nothing
+#   scripts/deps.sh e2e     to build and to run it, and the machines that boot for it (Debian and Ubuntu only)
+#   scripts/deps.sh list run|test|bench|e2e    prints the missing packages and changes nothing
 #
 # Where nothing is missing, it asks no package manager anything and is done in a second or two. Rust itself is not
 # installed here: it says how to get it.
 set -eu
 
 usage() {
-    echo "usage: scripts/deps.sh run|test|bench
-       scripts/deps.sh list run|test|bench" >&2
+    echo "usage: scripts/deps.sh run|test|bench|e2e
+       scripts/deps.sh list run|test|bench|e2e" >&2
     exit 64
 }
 
@@ -29,7 +30,7 @@ if [ "${1:-}" = list ]; then
 fi
 [ $# -eq 1 ] || usage
 case $1 in
-    run | test | bench) wanted=$1 ;;
+    run | test | bench | e2e) wanted=$1 ;;
     *) usage ;;
 esac
 
@@ -89,6 +90,15 @@ has_gem() { has ruby && ruby -e 'require ARGV.fetch(0)' "$1" >/dev/null 2>&1; }
 has_python() { has python3 && python3 -c '' >/dev/null 2>&1; }
 has_venv() { has python3 && python3 -c 'import venv, ensurepip' >/dev/null 2>&1; }
 
+# Debian keeps programs for root out of a user's PATH.
+has_for_root() { PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null 2>&1; }
+has_file() {
+    for file in "$@"; do
+        [ ! -e "$file" ] || return 0
+    done
+    return 1
+}
+
 # need <Debian package> <Fedora package> <check...>: notes both names when the check fails.
 debian=
 fedora=
@@ -114,6 +124,7 @@ look() {
     case $wanted in
         test) look_for_tests ;;
         bench) look_for_bench ;;
+        e2e) look_for_e2e ;;
     esac
 }
 
@@ -124,6 +135,22 @@ look_for_bench() {
     need linux-perf perf has_perf
     need python3 python3 has_python
     need python3-venv python3 has_venv
+}
+
+# Only Debian has a package of its installer; with dnf, this is not reached.
+look_for_e2e() {
+    need qemu-system-x86 qemu-system-x86-core has qemu-system-x86_64
+    need ipxe-qemu ipxe-roms-qemu has_file /usr/lib/ipxe/qemu/efi-virtio.rom
+    need debian-installer-12-netboot-amd64 - \
+        has_file /usr/lib/debian-installer/images/*/amd64/text/debian-installer/amd64/initrd.gz
+    need debootstrap debootstrap has_for_root debootstrap
+    need dnsmasq-base dnsmasq has_for_root dnsmasq
+    need iproute2 iproute has_for_root ip
+    need e2fsprogs e2fsprogs has_for_root debugfs
+    need cpio cpio has cpio
+    need jq jq has jq
+    need ruby ruby has ruby
+    need python3 python3 has_python
 }
 
 look_for_tests() {
@@ -250,6 +277,9 @@ check_rust() {
 # --- Go ---------------------------------------------------------------------------------------------------------------
 
 find_manager
+if [ "$wanted" = e2e ] && [ "$manager" = dnf ]; then
+    die 'the machines that boot are those of Debian, whose installer comes in a package of Debian alone'
+fi
 look
 
 if [ -n "$list_only" ]; then

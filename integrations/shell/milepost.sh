@@ -568,13 +568,14 @@ _milepost_by_curl() {
 }
 
 _milepost_by_wget() {
-    # The token is in the URL, and the URL comes by standard input, out of sight.
+    # The token is in the URL, and the URL comes by standard input, out of sight. Without -o it would write a wget-log;
+    # and a chroot need not have a /dev/stderr.
     if [ -n "$_mp_chunk" ]; then
         _milepost_put "$_mp_target?token=$_mp_token"
     else
         _milepost_query
         _milepost_put "$_mp_target?$_mp_query"
-    fi | wget -q -S -O /dev/null -o /dev/stderr --no-proxy -t 1 --max-redirect=0 --dns-timeout="$_mp_connect" \
+    fi | wget -q -S -O /dev/null -o - --no-proxy -t 1 --max-redirect=0 --dns-timeout="$_mp_connect" \
         --connect-timeout="$_mp_connect" --read-timeout="$_mp_left" ${MILEPOST_CA:+--ca-certificate="$MILEPOST_CA"} \
         ${_mp_chunk:+--post-file="$_mp_chunk"} -i - 2>&1 &
     _milepost_wait

@@ -13,11 +13,15 @@ helper=integrations/shell/milepost.sh
 first_boot=integrations/first_boot/install.sh
 shellcheck scripts/deps.sh .ci/run "$here/check.sh" "$here/deps-test.sh" "$flask" "$helper" "$first_boot" \
     tests/templates/run.sh tests/schemathesis/run.sh
+shellcheck -x tests/e2e/*.sh
 for shell in sh dash bash 'busybox sh'; do
     $shell -n scripts/deps.sh
     $shell -n "$flask"
     $shell -n "$helper"
     $shell -n "$first_boot"
+    for file in tests/e2e/*.sh; do
+        $shell -n "$file"
+    done
 done
 # ksh93 also has advice, which would not be understood elsewhere.
 for shell in ksh93 mksh zsh 'zsh --emulate sh'; do
@@ -27,8 +31,9 @@ echo "ok   shell scripts"
 
 sh "$here/deps-test.sh"
 
-make --dry-run help build deps test openapi run bench bench-quick bench-eta fuzz >/dev/null
-for file in .ci/run scripts/deps.sh "$here/check.sh" "$flask" "$first_boot" tests/templates/run.sh; do
+make --dry-run help build deps test openapi run bench bench-quick bench-eta fuzz e2e-debian e2e-pxe e2e-firstboot >/dev/null
+for file in .ci/run scripts/deps.sh "$here/check.sh" "$flask" "$first_boot" tests/templates/run.sh \
+    tests/e2e/debian.sh tests/e2e/pxe.sh tests/e2e/firstboot.sh; do
     [ -x "$file" ] || { echo "$file cannot be executed" >&2; exit 1; }
 done
 echo "ok   Makefile"

@@ -62,6 +62,10 @@ deps fedora 0 list bench
 said '^wrk$'
 ! grep -q ShellCheck "$tmp/out" || fail 'measuring needs no shellcheck'
 
+deps fedora 1 e2e
+said 'those of Debian'
+called_nothing
+
 bare debian 0
 stub debian apt-get "$record"
 deps debian 1 test
@@ -70,6 +74,10 @@ called '^apt-get -y .* install --no-install-recommends .*gcc libc6-dev pkg-confi
 
 deps debian 1 bench
 called '^apt-get -y .* install --no-install-recommends .*gcc libc6-dev .*wrk .*python3-venv'
+
+deps debian 1 e2e
+called '^apt-get -y .* install --no-install-recommends .*gcc libc6-dev .*qemu-system-x86 '
+! grep -q 'install .*shellcheck' "$tmp/calls" || fail 'machines that boot need no shellcheck'
 
 bare user 1000
 stub user apt-get "$record"

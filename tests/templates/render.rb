@@ -1,16 +1,16 @@
 # Renders what an installer fetches, for one host.
 #
-#   ruby render.rb OUTPUT REPOSITORY HOST.json
+#   ruby render.rb OUTPUT REPOSITORY HOST.json [DOCUMENTS]
 #
 # The host: name, token (absent: not in build mode), os, major, dhcp (absent: no subnet), parameters. Each document of
-# tests/templates/documents goes to OUTPUT; what is warned of, on standard error.
+# DOCUMENTS (default: tests/templates/documents) goes to OUTPUT; what is warned of, on standard error.
 
 require 'fileutils'
 require_relative 'foreman'
 
-output, repository, file = ARGV
+output, repository, file, documents = ARGV
 host = JSON.parse(File.read(file))
-documents = File.join(repository, 'tests/templates/documents')
+documents ||= File.join(repository, 'tests/templates/documents')
 templates = Foreman::Templates.new(File.join(repository, 'integrations/templates'), documents)
 FileUtils.mkdir_p(output)
 subnet = host.key?('dhcp') ? Foreman.subnet(dhcp: host['dhcp']) : nil
