@@ -19,6 +19,10 @@ pub fn begins_again(plan: &Plan, course: &Course, report: &Report) -> bool {
     let Some(step) = plan.get(&report.label).filter(|step| step.entry) else {
         return false;
     };
+    // What comes late from an earlier boot begins nothing.
+    if course.evidence.boots.is_past(report) {
+        return false;
+    }
     let Some(seen) = course.runs_now().find(|run| run.label == report.label) else {
         return false;
     };

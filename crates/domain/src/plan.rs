@@ -29,11 +29,20 @@ pub struct PlannedStep {
     pub entry: bool,
 }
 
-/// The steps that one build is expected to pass, in their order.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(transparent)]
+/// How often the installer of most workflows boots.
+pub const EXPECTED_BOOTS: u32 = 1;
+
+/// The steps that one build is expected to pass, in their order, and the boots of its installer.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     steps: Vec<PlannedStep>,
+    expected_boots: u32,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self { steps: Vec::new(), expected_boots: EXPECTED_BOOTS }
+    }
 }
 
 impl Plan {
@@ -42,7 +51,19 @@ impl Plan {
     pub fn new(steps: impl IntoIterator<Item = PlannedStep>) -> Self {
         let mut steps: Vec<PlannedStep> = steps.into_iter().collect();
         steps.sort_by(|a, b| (a.priority, &a.label).cmp(&(b.priority, &b.label)));
-        Self { steps }
+        Self { steps, expected_boots: EXPECTED_BOOTS }
+    }
+
+    /// The same steps, with an installer that boots so often before it is done.
+    #[must_use]
+    pub fn with_expected_boots(self, expected_boots: u32) -> Self {
+        Self { expected_boots: expected_boots.max(1), ..self }
+    }
+
+    /// How often the machine boots before it is installed, the first time included.
+    #[must_use]
+    pub const fn expected_boots(&self) -> u32 {
+        self.expected_boots
     }
 
     /// The steps in their order.
@@ -87,6 +108,10 @@ impl Plan {
             hash.update(step.weight_seconds.to_be_bytes());
             hash.update(step.timeout_seconds.to_be_bytes());
             hash.update([u8::from(step.optional), u8::from(step.entry)]);
+        }
+        // Plans from before there was such a number keep their digest.
+        if self.expected_boots != EXPECTED_BOOTS {
+            hash.update(self.expected_boots.to_be_bytes());
         }
         hash.finalize().into()
     }

@@ -8,7 +8,9 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Label, Name, Plan, PlannedStep, Report, state::UnknownWord, text::InvalidText};
+use crate::{
+    Label, Name, Plan, PlannedStep, Report, plan::EXPECTED_BOOTS, state::UnknownWord, text::InvalidText,
+};
 
 /// The owner of what Milepost ships; nobody else may use that name.
 pub const SHIPPED: &str = "milepost";
@@ -121,6 +123,9 @@ pub struct Workflow {
     /// Strict or loose for builds of this workflow; absent: as the service is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub registry: Option<Mode>,
+    /// How often the machine boots before it is installed, 1 to 50; absent: once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_boots: Option<u32>,
     /// Its steps, ordered by priority.
     pub steps: Vec<WorkflowStep>,
 }
@@ -196,6 +201,14 @@ pub enum InvalidRegistry {
         /// The other.
         second: Label,
     },
+    /// A number of boots out of its range.
+    #[error("expected_boots of '{workflow}' must be from 1 to {EXPECTED_BOOTS_MAX}, not {value}")]
+    Boots {
+        /// The workflow.
+        workflow: Label,
+        /// The number that came.
+        value: u32,
+    },
     /// A text that is not what its place allows.
     #[error(transparent)]
     Text(#[from] InvalidText),
@@ -203,6 +216,9 @@ pub enum InvalidRegistry {
 
 /// The longest weight or timeout: a week.
 pub const SECONDS_MAX: u32 = 604_800;
+/// The most boots that an installation can be expected to take. Windows with all its updates takes
+/// fewer than ten.
+pub const EXPECTED_BOOTS_MAX: u32 = 50;
 
 fn in_range(
     field: &'static str,
@@ -291,7 +307,9 @@ impl Registry {
     /// workflow, which is for the caller to refuse where it matters.
     #[must_use]
     pub fn plan(&self, workflow: &Label) -> Plan {
-        let steps = self.workflows.get(workflow).map_or(&[][..], |owned| owned.value.steps.as_slice());
+        let workflow = self.workflows.get(workflow).map(|owned| &owned.value);
+        let steps = workflow.map_or(&[][..], |workflow| workflow.steps.as_slice());
+        let boots = workflow.and_then(|workflow| workflow.expected_boots).unwrap_or(EXPECTED_BOOTS);
         Plan::new(steps.iter().filter_map(|place| {
             let step = &self.steps.get(&place.label)?.value;
             Some(PlannedStep {
@@ -304,6 +322,7 @@ impl Registry {
                 entry: place.entry,
             })
         }))
+        .with_expected_boots(boots)
     }
 
     /// Whether a workflow holds together with the steps that are known.
@@ -311,6 +330,10 @@ impl Registry {
     /// # Errors
     /// The first thing that does not.
     pub fn check(&self, workflow: &Workflow) -> Result<(), InvalidRegistry> {
+        if let Some(value) = workflow.expected_boots.filter(|boots| !(1..=EXPECTED_BOOTS_MAX).contains(boots))
+        {
+            return Err(InvalidRegistry::Boots { workflow: workflow.name.clone(), value });
+        }
         let mut seen: BTreeMap<i32, &Label> = BTreeMap::new();
         for (at, place) in workflow.steps.iter().enumerate() {
             check_numbers(&place.label, place.priority, place.weight_seconds, place.timeout_seconds)?;
