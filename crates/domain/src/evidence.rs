@@ -24,6 +24,9 @@ const ONE_BOOT: TimeDelta = TimeDelta::seconds(30);
 const COUNT_FIRST_MAX: i64 = 100;
 /// Differences of clocks are told from late deliveries when they were seen at so many moments.
 pub(crate) const MOMENTS: u8 = 3;
+/// No report is later than this without a number that says where it belongs. A larger difference is that of
+/// a clock that was set.
+const LATE_MAX: TimeDelta = TimeDelta::hours(1);
 /// Moments lie so far apart: what is delivered late comes all at once.
 const MOMENT: TimeDelta = TimeDelta::seconds(60);
 
@@ -147,6 +150,16 @@ impl Evidence {
         if clock.moments < MOMENTS && at >= clock.last + MOMENT {
             (clock.moments, clock.last) = (clock.moments + 1, at);
         }
+    }
+
+    /// Whether the report was sent, by the machine's own clock, when the same step was reported before, at
+    /// `said`: then it only came late, and nothing has booted in between. Of a machine that does not say when
+    /// it sent a report nothing is known.
+    pub(crate) fn is_repeat(&self, report: &Report, said: Time) -> bool {
+        self.clock.as_ref().zip(report.reported_at).is_some_and(|(clock, reported_at)| {
+            let late = (report.received_at - reported_at) - TimeDelta::milliseconds(clock.behind_ms);
+            late < LATE_MAX && report.received_at - late < said + ONE_BOOT
+        })
     }
 
     fn count(&mut self, report: &Report) {

@@ -21,7 +21,7 @@ use crate::{
     change::{self, Change},
     host,
     notify::{self, Node},
-    row::{BuildRow, HostRow, StepRunRow, from_json},
+    row::{BuildRow, HostRow, PlanRow, StepRunRow},
     schema::{builds, hosts, plans, step_runs},
 };
 
@@ -182,8 +182,8 @@ pub(crate) fn look(connection: &mut PgConnection, named: &HostRef) -> Result<(Ho
         .inner_join(hosts::table)
         .inner_join(plans::table)
         .order((builds::closed_at.is_null().desc(), builds::id.desc()))
-        .select((HostRow::as_select(), BuildRow::as_select(), plans::steps));
-    let found: Option<(HostRow, BuildRow, serde_json::Value)> = match named {
+        .select((HostRow::as_select(), BuildRow::as_select(), PlanRow::as_select()));
+    let found: Option<(HostRow, BuildRow, PlanRow)> = match named {
         HostRef::Id(id) => query.filter(hosts::id.eq(id.uuid())).first(connection),
         HostRef::Foreman(id) => query.filter(hosts::foreman_id.eq(id)).first(connection),
         // PostgreSQL's texts have no NUL, so no host is called that.
@@ -203,7 +203,7 @@ pub(crate) fn look(connection: &mut PgConnection, named: &HostRef) -> Result<(Ho
     };
     let (id, version) = (row.id, row.version);
     let runs = load_runs(connection, &[id])?.remove(&id).unwrap_or_default();
-    let build = row.into_domain(Arc::new(from_json("plans.steps", plan)?), runs)?;
+    let build = row.into_domain(Arc::new(plan.into_domain()?), runs)?;
     Ok((host.into_domain()?, Known { build, version }))
 }
 
@@ -213,14 +213,9 @@ fn load_plans(
 ) -> Result<HashMap<Vec<u8>, Arc<Plan>>> {
     digests.sort();
     digests.dedup();
-    let plans: Vec<(Vec<u8>, serde_json::Value)> = plans::table
-        .filter(plans::digest.eq_any(&digests))
-        .select((plans::digest, plans::steps))
-        .load(connection)?;
-    plans
-        .into_iter()
-        .map(|(digest, steps)| Ok((digest, Arc::new(from_json("plans.steps", steps)?))))
-        .collect()
+    let plans: Vec<PlanRow> =
+        plans::table.filter(plans::digest.eq_any(&digests)).select(PlanRow::as_select()).load(connection)?;
+    plans.into_iter().map(|row| Ok((row.digest.clone(), Arc::new(row.into_domain()?)))).collect()
 }
 
 /// The builds of a host, oldest first.

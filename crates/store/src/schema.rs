@@ -22,6 +22,7 @@ diesel::table! {
     plans (digest) {
         digest -> Bytea,
         steps -> Jsonb,
+        expected_boots -> Int4,
     }
 }
 
@@ -53,6 +54,7 @@ diesel::table! {
         limited_reports -> Int4,
         limited_at -> Nullable<Timestamptz>,
         version -> Int8,
+        evidence -> Jsonb,
     }
 }
 
@@ -131,6 +133,7 @@ diesel::table! {
         description -> Nullable<Text>,
         registry -> Nullable<Text>,
         steps -> Jsonb,
+        expected_boots -> Nullable<Int4>,
     }
 }
 

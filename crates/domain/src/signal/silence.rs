@@ -36,6 +36,8 @@ struct Place<'a> {
     last: Option<&'a PlannedStep>,
     /// The one after all that was reached which every site has.
     next: Option<&'a PlannedStep>,
+    /// Those in between that this kind of host usually has.
+    between: Vec<&'a PlannedStep>,
     context: &'a Context<'a>,
 }
 
@@ -43,12 +45,20 @@ impl<'a> Place<'a> {
     fn of(build: &'a Build, context: &'a Context<'a>) -> Self {
         let (plan, course) = (&*build.plan, &build.course);
         let furthest = course.furthest(plan);
-        let is_next = |step: &&PlannedStep| !step.optional && Some(step.priority) > furthest;
+        let ahead = || plan.steps().iter().filter(|step| Some(step.priority) > furthest);
+        let usual = |step: &&PlannedStep| {
+            context.learned().and_then(|learned| learned.get(&step.label)).is_some_and(StepTiming::is_usual)
+        };
         Self {
             last: course.current.as_ref().and_then(|label| plan.get(label)),
-            next: plan.steps().iter().find(is_next),
+            next: ahead().find(|step| !step.optional),
+            between: ahead().take_while(|step| step.optional).filter(usual).collect(),
             context,
         }
+    }
+
+    fn at_work(&self) -> impl Iterator<Item = &'a PlannedStep> {
+        [self.last, self.next].into_iter().flatten().chain(self.between.iter().copied())
     }
 
     fn learned(&self, step: &PlannedStep) -> Option<&'a StepTiming> {
@@ -63,13 +73,12 @@ impl<'a> Place<'a> {
             let needed = self.learned(step).and_then(|row| row.quantile(0.99)).unwrap_or_default();
             silence_limit(Some(registered), None).max(needed)
         };
-        let steps = [self.last, self.next].into_iter().flatten();
-        steps.map(of).max().unwrap_or(SILENCE).max(SILENCE_MIN)
+        self.at_work().map(of).max().unwrap_or(SILENCE).max(SILENCE_MIN)
     }
 
     fn standstill_limit(&self) -> Duration {
-        let steps = [self.last, self.next].into_iter().flatten();
-        let learned = steps.filter_map(|step| Some(silence_limit(None, Some(self.learned(step)?)))).max();
+        let learned =
+            self.at_work().filter_map(|step| Some(silence_limit(None, Some(self.learned(step)?)))).max();
         (self.silence_limit() * STANDSTILL_FACTOR).max(learned.unwrap_or_default())
     }
 
