@@ -266,6 +266,26 @@ fn a_silence_is_a_signal_and_the_next_report_clears_it() {
 }
 
 #[test]
+fn an_installer_that_comes_back_is_told_with_what_usually_helps() {
+    let server = Server::start();
+    let build = open(&server, HOST);
+    for step in ["get_ks/done", "packages/done", "built/done"] {
+        report(&server, &build, step);
+        assert_eq!(signals(&progress(&server, HOST)), [""; 0], "{step}");
+    }
+    report(&server, &build, "get_ks/init");
+    let shown = progress(&server, HOST);
+    assert_eq!(signals(&shown), ["boot_loop"]);
+    let signal = &shown["signals"][0];
+    assert_eq!(signal["severity"], "critical");
+    assert!(text(&signal["detail"]).starts_with("expected the host to boot from disk"), "{signal}");
+    assert!(text(&signal["remedy"]).starts_with("check the boot order"), "{signal}");
+    let again = open(&server, HOST);
+    report(&server, &again, "get_ks/done");
+    assert_eq!(signals(&progress(&server, HOST)), [""; 0], "a person builds it anew");
+}
+
+#[test]
 fn a_host_that_is_never_heard_of_is_stalled() {
     let server = Server::start();
     let now = server_time(&server);

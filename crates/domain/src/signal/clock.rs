@@ -14,7 +14,7 @@ use crate::{
     signal::{Severity, Signal, SignalKind, text::span},
 };
 
-/// A clock may be wrong by this much: what Kerberos tolerates (RFC 4120, section 8.2, "typically 5 minutes").
+/// A clock may be wrong by this much: what Kerberos takes (RFC 4120, section 8.2: acceptable clock skew, 5 minutes).
 const SKEW_MAX: Duration = Duration::from_secs(5 * 60);
 /// From here on certificates look expired or not yet valid.
 const SKEW_HARMFUL: Duration = Duration::from_secs(60 * 60);

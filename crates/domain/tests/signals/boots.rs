@@ -163,6 +163,23 @@ stories! {
         0:10:00  storage done boot=B
         0:10:00  => boot_loop '2 times'
     "
+    an_entry_that_is_only_delivered_late_is_no_other_boot: "kickstart" "
+        0:01:00  get_ks done clock=0s
+        0:02:00  pre done clock=0s
+        0:03:00  packages init clock=0s
+        0:05:10  get_ks done late=250s
+        0:05:20  pre done late=195s
+        0:05:20  => nothing
+        0:09:00  get_ks done clock=0s
+        0:09:00  => boot_loop
+    "
+    a_clock_that_was_set_by_hours_hides_no_boot: "kickstart" "
+        0:01:00  get_ks done clock=2h
+        0:03:00  packages init clock=2h
+        0:03:00  => clock_skew
+        0:10:00  get_ks done clock=0s
+        0:10:00  => boot_loop
+    "
     two_signs_of_one_boot_count_once: "kickstart" "
         0:01:00  get_ks done
         0:01:10  pre init boot=A

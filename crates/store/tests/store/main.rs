@@ -9,6 +9,7 @@ mod announced;
 mod away;
 mod bounds;
 mod catalog;
+mod evidence;
 mod expiry;
 mod freshness;
 mod hosts;
