@@ -277,11 +277,17 @@ fn stopped(seed: u64) -> (Machine, Seen, Report) {
 }
 
 #[test]
-fn no_machine_that_falls_silent_is_missed() {
+fn no_machine_that_falls_silent_is_missed_and_none_that_goes_on_stays_marked() {
     for seed in 0..builds() {
-        let (machine, seen, last) = stopped(seed);
+        let (machine, mut seen, last) = stopped(seed);
         let limit = limit(&machine.plan, &seen);
-        seen.must_be(SignalKind::Stalled, last.received_at + limit + TimeDelta::seconds(1), seed);
+        let now = last.received_at + limit + TimeDelta::seconds(1);
+        seen.must_be(SignalKind::Stalled, now, seed);
+        let built = machine.plan.steps().iter().find(|step| step.label.is_built()).unwrap();
+        let mut next = Report::simple(ReportId::from_word("next"), built.label.clone(), now);
+        next.status = Some(Status::Init);
+        seen.take(&next);
+        assert_eq!(seen.look(now, None), [], "seed {seed}");
     }
 }
 

@@ -10,8 +10,7 @@ use milepost_testkit::Database;
 use crate::{
     sql::lines,
     support::{
-        DONE, INIT, folded, in_order, label, load, name, numbered, open, open_kickstart, opening, record,
-        report, store,
+        DONE, INIT, folded, in_order, label, load, name, open, open_kickstart, opening, record, report, store,
     },
 };
 
@@ -22,7 +21,8 @@ fn what_reports_show_beside_the_steps_is_stored_as_it_was_folded() {
     let build = open_kickstart(&store, "web1");
     let sent = [("get_ks", DONE, 60, "A", 1), ("packages", INIT, 70, "A", 4), ("get_ks", DONE, 300, "B", 1)];
     for (step, status, seconds, boot, seq) in sent {
-        let mut report = numbered(report(step, status, seconds), seq);
+        let mut report = report(step, status, seconds);
+        report.seq = Some(seq);
         report.boot_id = Some(boot.to_owned());
         report.reported_at = Some(report.received_at - Duration::days(3));
         record(&store, build, &[report]);
