@@ -84,6 +84,12 @@ bench-build: deps-bench
 	$(CARGO) build $(LOCKED) --release -p milepost-cli
 	$(CARGO) build $(LOCKED) --release -p milepost-bench
 
+# What `make test` has 2000 of. How many is a matter of patience.
+SIGNALS_BUILDS ?= 10000
+.PHONY: signals
+signals: ## Hold the signals against ten thousand healthy builds and as many sick ones, in two minutes
+	MILEPOST_SIGNALS_BUILDS=$(SIGNALS_BUILDS) $(CARGO) test $(LOCKED) -p milepost-domain --test signals generated
+
 # What `make test` has one round of, for longer and with the binary that is shipped. FAULTS_SEED=N makes a run again.
 FAULTS_SECONDS ?= 300
 FAULTS_SEED ?= time

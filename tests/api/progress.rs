@@ -254,11 +254,35 @@ fn a_silence_is_a_signal_and_the_next_report_clears_it() {
     assert_eq!(time(&signal["since"]), now - TimeDelta::hours(3));
     let detail = text(&signal["detail"]);
     assert!(
-        detail.ends_with(" after 'Kickstart download' (limit 30 min); 'Partitioning' was expected next"),
+        detail.ends_with(
+            " after 'Kickstart download'; 'Partitioning' usually follows within 30 s, limit 30 min"
+        ),
         "{detail}"
     );
+    assert_eq!(signal["severity"], "warning");
+    assert!(text(&signal["remedy"]).contains("console"), "{signal}");
     report(&server, &build, "storage/init");
     assert_eq!(signals(&progress(&server, HOST)), [""; 0]);
+}
+
+#[test]
+fn an_installer_that_comes_back_is_told_with_what_usually_helps() {
+    let server = Server::start();
+    let build = open(&server, HOST);
+    for step in ["get_ks/done", "packages/done", "built/done"] {
+        report(&server, &build, step);
+        assert_eq!(signals(&progress(&server, HOST)), [""; 0], "{step}");
+    }
+    report(&server, &build, "get_ks/init");
+    let shown = progress(&server, HOST);
+    assert_eq!(signals(&shown), ["boot_loop"]);
+    let signal = &shown["signals"][0];
+    assert_eq!(signal["severity"], "critical");
+    assert!(text(&signal["detail"]).starts_with("expected the host to boot from disk"), "{signal}");
+    assert!(text(&signal["remedy"]).starts_with("check the boot order"), "{signal}");
+    let again = open(&server, HOST);
+    report(&server, &again, "get_ks/done");
+    assert_eq!(signals(&progress(&server, HOST)), [""; 0], "a person builds it anew");
 }
 
 #[test]
@@ -276,13 +300,17 @@ fn a_host_that_is_never_heard_of_is_stalled() {
 fn a_build_that_does_not_move_any_more_is_not_stalled() {
     let server = Server::start();
     let now = server_time(&server);
-    for (label, status, state) in
-        [("packages", Status::Failed, "failed"), ("built", Status::Done, "installed")]
-    {
+    for (label, status, state, expected) in [
+        ("packages", Status::Failed, "failed", vec!["failed_step"]),
+        ("built", Status::Done, "installed", vec![]),
+    ] {
         let host = format!("{state}.example.com");
         let build = open(&server, &host);
         report_at(&server, build.id.parse().unwrap(), label, status, now - TimeDelta::hours(3));
         let shown = progress(&server, &host);
-        assert_eq!((&shown["state"], signals(&shown).len()), (&json!(state), 0));
+        assert_eq!(
+            (&shown["state"], signals(&shown)),
+            (&json!(state), expected.into_iter().map(String::from).collect())
+        );
     }
 }

@@ -105,6 +105,21 @@ fn a_workflow_that_is_loose_takes_any_step_in_its_builds_only() {
 }
 
 #[test]
+fn a_workflow_says_how_many_boots_it_expects() {
+    let server = Server::start();
+    let with =
+        |boots: i64| json!({"title": "Appliance", "expected_boots": boots, "steps": [{"label": "built"}]});
+    let made = server.manage().put("/api/v2/workflows/appliance", &with(4)).expect(200).json();
+    assert_eq!(made["expected_boots"], 4);
+    for boots in [0, 51] {
+        let problem = server.manage().put("/api/v2/workflows/appliance", &with(boots)).expect(422).json();
+        assert_eq!(pointers(&problem), ["/expected_boots"]);
+    }
+    let listed = server.read().get("/api/v2/workflows?search=name=windows").expect(200).json();
+    assert_eq!(listed["results"][0]["expected_boots"], 3);
+}
+
+#[test]
 fn a_loose_service_wins_over_a_strict_workflow() {
     let server = Server::with(Options { registry: Mode::Loose, ..Options::default() });
     let workflow = json!({"title": "Appliance", "registry": "strict", "steps": [{"label": "built"}]});

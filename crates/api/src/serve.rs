@@ -7,7 +7,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use actix_web::{App as ActixApp, HttpRequest, HttpServer, dev::Server, middleware, web};
 use ipnet::IpNet;
-use milepost_domain::Time;
+use milepost_domain::{Time, signal::Context};
 use milepost_store::{Store, retention::Policy};
 use utoipa_actix_web::AppExt as _;
 
@@ -96,6 +96,13 @@ impl Default for Settings {
             workers: None,
             retention: Policy::default(),
         }
+    }
+}
+
+impl Settings {
+    /// What signals have to know of the service.
+    pub(crate) fn context(&self) -> Context<'static> {
+        Context { extends: self.token_extends, ..Context::default() }
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 
 use actix_web::web::Bytes;
 use lru::LruCache;
-use milepost_domain::{Time, host::HostRef};
+use milepost_domain::{Time, host::HostRef, signal::Context};
 use milepost_store::{Seen, Stamp};
 use sha2::{Digest, Sha256};
 
@@ -51,13 +51,15 @@ impl Shown {
         seen: &Seen,
         as_of: Option<Time>,
         now: Time,
+        context: &Context<'_>,
     ) -> Result<Page, Problem> {
         let of = (seen.stamp(), now.timestamp(), as_of);
         let pages = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(page) = pages().get(&named).filter(|page| page.of == of) {
             return Ok(page.clone());
         }
-        let body = serde_json::to_vec(&HostProgress::of(seen, as_of, now)).map_err(Problem::internal)?;
+        let progress = HostProgress::of(seen, as_of, now, context);
+        let body = serde_json::to_vec(&progress).map_err(Problem::internal)?;
         let etag = hex(Sha256::digest(&body).get(..12).unwrap_or_default());
         let page = Page { body: body.into(), etag, of };
         pages().put(named, page.clone());

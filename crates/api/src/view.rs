@@ -6,7 +6,8 @@
 use chrono::{DateTime, Utc};
 use milepost_domain::{
     Build, Host, Percent, Progress, State, Status, Time,
-    progress::{Signal, StepProgress},
+    progress::StepProgress,
+    signal::{Context, Signal},
 };
 use milepost_store::{Seen, build::HostBuild, list::HostWithBuild, report::StoredReport};
 use serde::Serialize;
@@ -248,9 +249,9 @@ pub(crate) struct HostProgress {
 }
 
 impl HostProgress {
-    pub(crate) fn of(seen: &Seen, as_of: Option<Time>, now: Time) -> Self {
+    pub(crate) fn of(seen: &Seen, as_of: Option<Time>, now: Time, context: &Context<'_>) -> Self {
         let (host, build) = (seen.host(), &*seen.build(now));
-        let progress = Progress::of(build, now);
+        let progress = Progress::within(build, now, context);
         Self {
             host: host.clone().into(),
             build: BuildView::with(host.clone(), build, &progress),

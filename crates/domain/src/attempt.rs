@@ -2,7 +2,8 @@
 //!
 //! The rule it protects: a new attempt is the re-entry of the installer's first phase after
 //! something later was seen, never the mere repetition of a name: a healthy Ubuntu install starts
-//! one and the same step thirteen times, and PXE boots often come in twos.
+//! one and the same step thirteen times, and PXE boots often come in twos. What was only delivered late
+//! begins nothing.
 
 use crate::{
     Plan, RunState,
@@ -23,6 +24,10 @@ pub fn begins_again(plan: &Plan, course: &Course, report: &Report) -> bool {
     let Some(step) = plan.get(&report.label).filter(|step| step.entry) else {
         return false;
     };
+    // What comes late from an earlier boot begins nothing.
+    if course.evidence.boots.is_past(report) {
+        return false;
+    }
     let Some(seen) = course.runs_now().find(|run| run.label == report.label) else {
         return false;
     };
@@ -31,6 +36,9 @@ pub fn begins_again(plan: &Plan, course: &Course, report: &Report) -> bool {
         && course.runs_now().any(|run| run.place(plan).is_some_and(|place| place > step.priority));
     if let (Some(before), Some(now)) = (&course.boot_id, &report.boot_id) {
         return before != now && went_on;
+    }
+    if course.evidence.is_repeat(report, seen.finished_at.unwrap_or(seen.started_at)) {
+        return false;
     }
     match report.meaning() {
         Meaning::Failed => false,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     BuildId, HostId, Label, Message, Name, Percent, Plan, Report, RunState, State, Time, attempt, event,
+    evidence::Evidence,
     report::Meaning,
     sequence::{boot_key, put_in_sequence},
     state::Event,
@@ -125,6 +126,8 @@ pub struct Course {
     pub boot_id: Option<String>,
     /// The highest `seq` of each boot.
     pub seqs: BTreeMap<String, i64>,
+    /// What the reports show beside the steps.
+    pub evidence: Evidence,
     /// The steps of all attempts, those of earlier ones first. Shared, because a build is cloned with
     /// every batch of its reports, of which each changes one run or two.
     pub runs: Vec<Arc<StepRun>>,
@@ -146,6 +149,7 @@ impl Default for Course {
             current: None,
             boot_id: None,
             seqs: BTreeMap::new(),
+            evidence: Evidence::default(),
             runs: Vec::new(),
         }
     }
@@ -297,10 +301,12 @@ impl Course {
         }
         // Whoever looked a moment ago may have seen this much.
         self.floor = self.floor.max(self.percent(plan, at).unwrap_or_default());
-        if attempt::begins_again(plan, self, report) {
+        let again = attempt::begins_again(plan, self, report);
+        Evidence::note(self, plan, report, again);
+        if again {
             self.begin_again(at);
         }
-        if report.boot_id.is_some() {
+        if report.boot_id.is_some() && !self.evidence.boots.is_past(report) {
             self.boot_id.clone_from(&report.boot_id);
         }
         self.note(report);
@@ -378,6 +384,7 @@ impl Course {
         let at = report.received_at;
         let meaning = report.meaning();
         let attempt = self.attempt;
+        let before = self.run(&report.label).and_then(|run| run.percentage);
         let running_before = |run: &StepRun| run.state == RunState::Running && run.label != report.label;
         if meaning != Meaning::Failed {
             // The installer went on, so what came before is over although nobody said so.
@@ -397,6 +404,9 @@ impl Course {
             run.fold(report);
         } else {
             self.runs.push(Arc::new(StepRun::begun_by(report, attempt)));
+        }
+        if report.percentage > before {
+            self.evidence.risen_at = self.evidence.risen_at.max(Some(at));
         }
     }
 

@@ -32,11 +32,22 @@ pub struct PlannedStep {
     pub entry: bool,
 }
 
-/// The steps that one build is expected to pass, in their order, and which events mean them.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// How often the installer of most workflows boots.
+pub const EXPECTED_BOOTS: u32 = 1;
+
+/// The steps that one build is expected to pass, in their order, which events mean them, and the boots
+/// of its installer.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     steps: Vec<PlannedStep>,
     events: Vec<EventRule>,
+    expected_boots: u32,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self { steps: Vec::new(), events: Vec::new(), expected_boots: EXPECTED_BOOTS }
+    }
 }
 
 impl Plan {
@@ -45,14 +56,25 @@ impl Plan {
     pub fn new(steps: impl IntoIterator<Item = PlannedStep>) -> Self {
         let mut steps: Vec<PlannedStep> = steps.into_iter().collect();
         steps.sort_by(|a, b| (a.priority, &a.label).cmp(&(b.priority, &b.label)));
-        Self { steps, events: Vec::new() }
+        Self { steps, events: Vec::new(), expected_boots: EXPECTED_BOOTS }
     }
 
     /// The same steps, which these events mean.
     #[must_use]
-    pub fn with_events(mut self, events: Vec<EventRule>) -> Self {
-        self.events = events;
-        self
+    pub fn with_events(self, events: Vec<EventRule>) -> Self {
+        Self { events, ..self }
+    }
+
+    /// The same steps, with an installer that boots so often before it is done.
+    #[must_use]
+    pub fn with_expected_boots(self, expected_boots: u32) -> Self {
+        Self { expected_boots: expected_boots.max(1), ..self }
+    }
+
+    /// How often the machine boots before it is installed, the first time included.
+    #[must_use]
+    pub const fn expected_boots(&self) -> u32 {
+        self.expected_boots
     }
 
     /// The steps in their order.
@@ -119,6 +141,11 @@ impl Plan {
                 hash.update([0]);
             }
             rule.on.iter().for_each(|status| hash.update(status.as_str()));
+        }
+        // Plans from before there was such a number keep their digest.
+        if self.expected_boots != EXPECTED_BOOTS {
+            hash.update([0xfe]);
+            hash.update(self.expected_boots.to_be_bytes());
         }
         hash.finalize().into()
     }

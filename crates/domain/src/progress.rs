@@ -1,14 +1,16 @@
-//! How far a build is and what needs a person: a pure function of the build and *now*.
+//! How far a build is: a pure function of the build and *now*.
 //!
-//! The rule it protects: nothing needs to run for progress to be right or a silence to be seen;
-//! the percentage never falls within an attempt and is 100 only when the build is completed.
+//! The rule it protects: nothing needs to run for progress to be right; the percentage never falls within an
+//! attempt and is 100 only when the build is completed.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    Build, Label, Name, Percent, Plan, PlannedStep, RunState, State, StepRun, StepState, Time, build::Course,
+    Build, Label, Name, Percent, Plan, PlannedStep, RunState, Signal, State, StepRun, StepState, Time,
+    build::Course,
+    signal::{self, Context},
 };
 
 /// The most that a running step counts by its clock alone, in basis points of its weight.
@@ -16,9 +18,6 @@ const BY_CLOCK_MAX: Percent = match Percent::from_basis_points(9_500) {
     Some(percent) => percent,
     None => Percent::ZERO,
 };
-/// A silence is not called one before this many seconds, whatever a step's own limit: firmware of
-/// large servers alone takes that long.
-const SILENCE_MIN_SECONDS: u32 = 900;
 
 /// How far one build is, at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,33 +70,16 @@ pub struct StepProgress {
     pub message: Option<String>,
 }
 
-/// What needs a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum SignalKind {
-    /// Nothing was heard for longer than the step may be silent.
-    Stalled,
-    /// Reports were refused because their step is unknown.
-    RejectedReports,
-    /// Reports were refused because they were too many.
-    Flooding,
-}
-
-/// Something derived that needs a person; it clears itself when its reason is gone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Signal {
-    /// Which kind; more kinds will come, so treat an unknown one as text to show.
-    pub kind: SignalKind,
-    /// Since when.
-    pub since: DateTime<Utc>,
-    /// A sentence: what was expected and what came.
-    pub detail: String,
-}
-
 impl Progress {
-    /// How far `build` is at `now`.
+    /// How far `build` is at `now`, where nothing is known beside it.
     #[must_use]
     pub fn of(build: &Build, now: Time) -> Self {
+        Self::within(build, now, &Context::default())
+    }
+
+    /// How far `build` is at `now`, with the signals that follow from what else is known.
+    #[must_use]
+    pub fn within(build: &Build, now: Time, context: &Context<'_>) -> Self {
         let course = &build.course;
         let until = course.until(now);
         let steps = steps(&build.plan, course, until);
@@ -105,7 +87,7 @@ impl Progress {
             state: course.state,
             percent: course.percent(&build.plan, now).map(Percent::whole),
             current_step: current(course, &steps),
-            signals: signals(build, now),
+            signals: signal::signals(build, now, context),
             steps,
             elapsed_seconds: seconds_between(build.started_at, until),
         }
@@ -181,7 +163,7 @@ impl Course {
 
     /// The order of the furthest step that was reached in this attempt. That the install failed
     /// is said with `built`, but does not mean that everything before it was passed.
-    fn furthest(&self, plan: &Plan) -> Option<i32> {
+    pub(crate) fn furthest(&self, plan: &Plan) -> Option<i32> {
         self.runs_now()
             .filter(|run| !(run.label.is_built() && run.state == RunState::Failed))
             .filter_map(|run| run.place(plan))
@@ -224,11 +206,11 @@ impl StepRun {
 }
 
 /// An unknown step that came without a name is called by its label.
-fn name_of(label: &Label) -> Name {
+pub(crate) fn name_of(label: &Label) -> Name {
     Name::from(label.clone())
 }
 
-fn seconds_between(from: Time, to: Time) -> u64 {
+pub(crate) fn seconds_between(from: Time, to: Time) -> u64 {
     u64::try_from((to - from).num_seconds()).unwrap_or(0)
 }
 
@@ -277,77 +259,4 @@ fn current(course: &Course, steps: &[StepProgress]) -> Option<StepProgress> {
         _ => latest_in(StepState::Running).or_else(last),
     }
     .cloned()
-}
-
-fn signals(build: &Build, now: Time) -> Vec<Signal> {
-    stalled(build, now).into_iter().chain(rejected(build)).chain(flooding(build, now)).collect()
-}
-
-/// How long after the last report that was too many a build counts as flooding, in seconds.
-const FLOODING_SECONDS: u64 = 15 * 60;
-
-/// More reports came than the limits allow, and not long ago.
-fn flooding(build: &Build, now: Time) -> Option<Signal> {
-    let over_limit = build.rejections.over_limit;
-    let since = over_limit.last_at?;
-    if seconds_between(since, now) > FLOODING_SECONDS {
-        return None;
-    }
-    let count = over_limit.count;
-    let reports = if count == 1 { "1 report was".to_owned() } else { format!("{count} reports were") };
-    Some(Signal {
-        kind: SignalKind::Flooding,
-        since,
-        detail: format!(
-            "{reports} refused because this host sends more than it may; look what repeats itself in its templates, or \
-             raise the limits"
-        ),
-    })
-}
-
-fn rejected(build: &Build) -> Option<Signal> {
-    let (label, at) = build.rejections.last.as_ref()?;
-    let count = build.rejections.count;
-    let reports = if count == 1 { "1 report was".to_owned() } else { format!("{count} reports were") };
-    Some(Signal {
-        kind: SignalKind::RejectedReports,
-        since: *at,
-        detail: format!(
-            "{reports} refused because the step is not registered, last '{label}'; register it or make the workflow loose"
-        ),
-    })
-}
-
-/// Silence for longer than the step at work, or the next one that is expected, may be silent.
-fn stalled(build: &Build, now: Time) -> Option<Signal> {
-    let course = &build.course;
-    if !course.state.is_moving() || course.closed_at.is_some() {
-        return None;
-    }
-    let since = course.last_report_at.unwrap_or(build.started_at);
-    let silence = seconds_between(since, now);
-    let plan = &build.plan;
-    let at_work = course.current.as_ref().and_then(|label| plan.get(label));
-    let next = plan.steps().iter().find(|step| !step.optional && Some(step.priority) > course.furthest(plan));
-    let limit = [at_work, next]
-        .into_iter()
-        .flatten()
-        .map(|step| step.timeout_seconds)
-        .max()
-        .unwrap_or(0)
-        .max(SILENCE_MIN_SECONDS);
-    if silence <= u64::from(limit) {
-        return None;
-    }
-    let after = at_work.map_or_else(|| "the build was opened".to_owned(), |step| format!("'{}'", step.name));
-    let expected = next.map_or_else(String::new, |step| format!("; '{}' was expected next", step.name));
-    Some(Signal {
-        kind: SignalKind::Stalled,
-        since,
-        detail: format!(
-            "no report for {} min after {after} (limit {} min){expected}",
-            silence / 60,
-            limit / 60
-        ),
-    })
 }

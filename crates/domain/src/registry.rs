@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use crate::{
     Label, Name, Plan, PlannedStep, Report,
     event::{EventRule, RULES_MAX},
+    plan::EXPECTED_BOOTS,
     state::UnknownWord,
     text::InvalidText,
 };
@@ -126,6 +127,9 @@ pub struct Workflow {
     /// Strict or loose for builds of this workflow; absent: as the service is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub registry: Option<Mode>,
+    /// How often the machine boots before it is installed, 1 to 50; absent: once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_boots: Option<u32>,
     /// Its steps, ordered by priority.
     pub steps: Vec<WorkflowStep>,
     /// Which events that programs send by themselves mean which of its steps.
@@ -222,6 +226,14 @@ pub enum InvalidRegistry {
         /// How many it has.
         count: usize,
     },
+    /// A number of boots out of its range.
+    #[error("expected_boots of '{workflow}' must be from 1 to {EXPECTED_BOOTS_MAX}, not {value}")]
+    Boots {
+        /// The workflow.
+        workflow: Label,
+        /// The number that came.
+        value: u32,
+    },
     /// A text that is not what its place allows.
     #[error(transparent)]
     Text(#[from] InvalidText),
@@ -229,6 +241,9 @@ pub enum InvalidRegistry {
 
 /// The longest weight or timeout: a week.
 pub const SECONDS_MAX: u32 = 604_800;
+/// The most boots that an installation can be expected to take. Windows with all its updates takes
+/// fewer than ten.
+pub const EXPECTED_BOOTS_MAX: u32 = 50;
 
 fn in_range(
     field: &'static str,
@@ -320,6 +335,7 @@ impl Registry {
         let Some(Owned { value: workflow, .. }) = self.workflows.get(workflow) else {
             return Plan::default();
         };
+        let boots = workflow.expected_boots.unwrap_or(EXPECTED_BOOTS);
         let steps = Plan::new(workflow.steps.iter().filter_map(|place| {
             let step = &self.steps.get(&place.label)?.value;
             Some(PlannedStep {
@@ -332,7 +348,7 @@ impl Registry {
                 entry: place.entry,
             })
         }));
-        steps.with_events(workflow.events.clone())
+        steps.with_events(workflow.events.clone()).with_expected_boots(boots)
     }
 
     /// Whether a workflow holds together with the steps that are known.
@@ -340,6 +356,10 @@ impl Registry {
     /// # Errors
     /// The first thing that does not.
     pub fn check(&self, workflow: &Workflow) -> Result<(), InvalidRegistry> {
+        if let Some(value) = workflow.expected_boots.filter(|boots| !(1..=EXPECTED_BOOTS_MAX).contains(boots))
+        {
+            return Err(InvalidRegistry::Boots { workflow: workflow.name.clone(), value });
+        }
         let mut seen: BTreeMap<i32, &Label> = BTreeMap::new();
         for (at, place) in workflow.steps.iter().enumerate() {
             check_numbers(&place.label, place.priority, place.weight_seconds, place.timeout_seconds)?;

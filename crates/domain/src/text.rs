@@ -92,6 +92,12 @@ impl Label {
         &self.0
     }
 
+    /// Whether this announces that the machine is about to restart.
+    #[must_use]
+    pub fn is_reboot(&self) -> bool {
+        *self.0 == *"reboot"
+    }
+
     /// Whether this is Foreman's `built`.
     #[must_use]
     pub fn is_built(&self) -> bool {

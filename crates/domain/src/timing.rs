@@ -224,6 +224,17 @@ impl Timings {
         self.builds() >= ENOUGH
     }
 
+    /// So long a whole build takes in this share of builds or less; `None` where too little is known.
+    #[must_use]
+    pub fn whole(&self, share: f64) -> Option<Duration> {
+        let builds = (0..self.builds()).map(|age| {
+            let seconds: f64 = self.steps.iter().filter_map(|step| step.seconds(age)).sum();
+            (seconds, weight_of(age))
+        });
+        let whole = Weighted::of(builds.filter(|_| self.is_enough())).quantile(share)?;
+        Duration::try_from_secs_f64(whole).ok()
+    }
+
     /// What it is based on, in words.
     #[must_use]
     pub fn basis(&self) -> String {
@@ -294,6 +305,7 @@ impl Timings {
             weight_seconds: self.get(&step.label).map_or(0, expected_seconds),
             ..step.clone()
         }))
+        .with_expected_boots(plan.expected_boots())
     }
 }
 

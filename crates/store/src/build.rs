@@ -7,7 +7,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use diesel::prelude::*;
 use milepost_domain::{
-    Build, BuildId, Host, HostId, Id, Plan, PlannedStep, StepRun, Time, build::MarkedEvent, host::HostRef,
+    Build, BuildId, Host, HostId, Id, Plan, StepRun, Time, build::MarkedEvent, host::HostRef,
 };
 use uuid::Uuid;
 
@@ -21,7 +21,7 @@ use crate::{
     change::{self, Change},
     host,
     notify::{self, Node},
-    row::{BuildRow, HostRow, StepRunRow, from_json},
+    row::{BuildRow, HostRow, PlanRow, StepRunRow},
     schema::{builds, hosts, plans, step_runs},
 };
 
@@ -182,7 +182,7 @@ pub(crate) fn look(connection: &mut PgConnection, named: &HostRef) -> Result<(Ho
         .inner_join(hosts::table)
         .inner_join(plans::table)
         .order((builds::closed_at.is_null().desc(), builds::id.desc()))
-        .select((HostRow::as_select(), BuildRow::as_select(), (plans::steps, plans::events)));
+        .select((HostRow::as_select(), BuildRow::as_select(), PlanRow::as_select()));
     let found: Option<(HostRow, BuildRow, PlanRow)> = match named {
         HostRef::Id(id) => query.filter(hosts::id.eq(id.uuid())).first(connection),
         HostRef::Foreman(id) => query.filter(hosts::foreman_id.eq(id)).first(connection),
@@ -203,16 +203,8 @@ pub(crate) fn look(connection: &mut PgConnection, named: &HostRef) -> Result<(Ho
     };
     let (id, version) = (row.id, row.version);
     let runs = load_runs(connection, &[id])?.remove(&id).unwrap_or_default();
-    let build = row.into_domain(plan_of(plan)?, runs)?;
+    let build = row.into_domain(Arc::new(plan.into_domain()?), runs)?;
     Ok((host.into_domain()?, Known { build, version }))
-}
-
-/// The steps of a plan, and which events mean them.
-type PlanRow = (serde_json::Value, serde_json::Value);
-
-fn plan_of((steps, events): PlanRow) -> Result<Arc<Plan>> {
-    let steps: Vec<PlannedStep> = from_json("plans.steps", steps)?;
-    Ok(Arc::new(Plan::new(steps).with_events(from_json("plans.events", events)?)))
 }
 
 fn load_plans(
@@ -221,11 +213,9 @@ fn load_plans(
 ) -> Result<HashMap<Vec<u8>, Arc<Plan>>> {
     digests.sort();
     digests.dedup();
-    let plans: Vec<(Vec<u8>, PlanRow)> = plans::table
-        .filter(plans::digest.eq_any(&digests))
-        .select((plans::digest, (plans::steps, plans::events)))
-        .load(connection)?;
-    plans.into_iter().map(|(digest, plan)| Ok((digest, plan_of(plan)?))).collect()
+    let plans: Vec<PlanRow> =
+        plans::table.filter(plans::digest.eq_any(&digests)).select(PlanRow::as_select()).load(connection)?;
+    plans.into_iter().map(|row| Ok((row.digest.clone(), Arc::new(row.into_domain()?)))).collect()
 }
 
 /// The builds of a host, oldest first.

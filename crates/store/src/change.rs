@@ -96,6 +96,7 @@ columns! {
         boot_id: Option<&'a str> => Nullable<Text>,
         seqs: serde_json::Value => Jsonb,
         marks: serde_json::Value => Jsonb,
+        evidence: serde_json::Value => Jsonb,
         rejected_reports: i32 => Integer,
         rejected_label: Option<&'a str> => Nullable<Text>,
         rejected_at: Option<Time> => Nullable<Timestamptz>,
@@ -216,6 +217,7 @@ impl<'a> Statement<'a> {
         to.boot_id.push(course.boot_id.as_deref());
         to.seqs.push(to_json(&course.seqs)?);
         to.marks.push(to_json(&build.marks)?);
+        to.evidence.push(to_json(&course.evidence)?);
         to.rejected_reports.push(count(rejected.count));
         to.rejected_label.push(rejected.last.as_ref().map(|(label, _)| label.as_str()));
         to.rejected_at.push(rejected.last.as_ref().map(|(_, at)| *at));
@@ -299,7 +301,7 @@ impl QueryFragment<Pg> for Statement<'_> {
              installed_at = v.installed_at, ended_at = v.ended_at, closed_at = v.closed_at, \
              last_report_at = v.last_report_at, last_message = v.last_message, \
              current_step = v.current_step, boot_id = v.boot_id, seqs = v.seqs, marks = v.marks, \
-             rejected_reports = v.rejected_reports, rejected_label = v.rejected_label, \
+             evidence = v.evidence, rejected_reports = v.rejected_reports, rejected_label = v.rejected_label, \
              rejected_at = v.rejected_at FROM ",
         );
         self.builds.unnest("v", &mut out)?;

@@ -31,6 +31,7 @@ pub const MEANINGS: &[(&str, Meaning)] = &[
     ("hosts_foreman_id_key", Meaning::Race),
     ("hosts_name_key", Meaning::Race),
     ("hosts_pkey", Meaning::Race),
+    ("plans_expected_boots_check", Meaning::Ours),
     ("plans_pkey", Meaning::Race),
     ("report_logs_pkey", Meaning::Race),
     ("reports_percentage_check", Meaning::Ours),
@@ -46,6 +47,7 @@ pub const MEANINGS: &[(&str, Meaning)] = &[
     ("tokens_kind_check", Meaning::Ours),
     ("tokens_pkey", Meaning::Race),
     ("tokens_scope_check", Meaning::Ours),
+    ("workflows_expected_boots_check", Meaning::Ours),
     ("workflows_pkey", Meaning::Race),
     ("workflows_registry_check", Meaning::Ours),
 ];

@@ -13,7 +13,7 @@ use milepost_domain::{
 
 use crate::{
     Error, Result,
-    row::{from_json, number, parsed, parsed_option, to_json},
+    row::{count, from_json, number, parsed, parsed_option, to_json},
     schema::{steps, workflows},
 };
 
@@ -65,6 +65,7 @@ struct WorkflowRow {
     registry: Option<String>,
     steps: serde_json::Value,
     events: serde_json::Value,
+    expected_boots: Option<i32>,
 }
 
 fn step_row(owner: &Label, step: &Step) -> Result<StepRow> {
@@ -88,6 +89,7 @@ fn workflow_row(owner: &Label, workflow: &Workflow) -> Result<WorkflowRow> {
         registry: workflow.registry.map(|mode| mode.to_string()),
         steps: to_json(&workflow.steps)?,
         events: to_json(&workflow.events)?,
+        expected_boots: workflow.expected_boots.map(count),
     })
 }
 
@@ -112,6 +114,10 @@ pub(crate) fn load(connection: &mut PgConnection, mode: Mode) -> Result<Registry
             title: parsed("workflows.title", &row.title)?,
             description: row.description,
             registry: parsed_option("workflows.registry", row.registry.as_deref())?,
+            expected_boots: row
+                .expected_boots
+                .map(|boots| number("workflows.expected_boots", boots))
+                .transpose()?,
             steps: from_json("workflows.steps", row.steps)?,
             events: from_json("workflows.events", row.events)?,
         };
@@ -176,6 +182,7 @@ fn upsert_workflow(connection: &mut PgConnection, owner: &Label, workflow: &Work
             workflows::registry.eq(excluded(workflows::registry)),
             workflows::steps.eq(excluded(workflows::steps)),
             workflows::events.eq(excluded(workflows::events)),
+            workflows::expected_boots.eq(excluded(workflows::expected_boots)),
         ));
     Ok(diesel::query_dsl::methods::FilterDsl::filter(upsert, workflows::owner.eq(owner.as_str()))
         .execute(connection)?)

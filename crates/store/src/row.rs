@@ -8,7 +8,7 @@ use std::{str::FromStr, sync::Arc};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use milepost_domain::{
-    Build, Host, HostFacts, Id, Percent, Plan, StepRun,
+    Build, Host, HostFacts, Id, Percent, Plan, PlannedStep, StepRun,
     build::{Course, OverLimit, Rejections},
 };
 use serde_json::Value;
@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     Error, Result,
-    schema::{builds, hosts, step_runs},
+    schema::{builds, hosts, plans, step_runs},
 };
 
 pub(crate) fn parsed<T: FromStr>(column: &'static str, text: &str) -> Result<T>
@@ -132,6 +132,7 @@ pub(crate) struct BuildRow {
     pub(crate) limited_reports: i32,
     pub(crate) limited_at: Option<DateTime<Utc>>,
     pub(crate) version: i64,
+    pub(crate) evidence: Value,
 }
 
 impl BuildRow {
@@ -166,6 +167,7 @@ impl BuildRow {
             limited_reports: count(build.rejections.over_limit.count),
             limited_at: build.rejections.over_limit.last_at,
             version: 0,
+            evidence: to_json(&course.evidence)?,
         })
     }
 
@@ -201,9 +203,37 @@ impl BuildRow {
                 current: parsed_option("builds.current_step", self.current_step.as_deref())?,
                 boot_id: self.boot_id,
                 seqs: from_json("builds.seqs", self.seqs)?,
+                evidence: from_json("builds.evidence", self.evidence)?,
                 runs,
             },
         })
+    }
+}
+
+#[derive(Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = plans)]
+pub(crate) struct PlanRow {
+    pub(crate) digest: Vec<u8>,
+    pub(crate) steps: Value,
+    pub(crate) events: Value,
+    pub(crate) expected_boots: i32,
+}
+
+impl PlanRow {
+    pub(crate) fn of(plan: &Plan) -> Result<Self> {
+        Ok(Self {
+            digest: plan.digest().to_vec(),
+            steps: to_json(&plan.steps())?,
+            events: to_json(&plan.events())?,
+            expected_boots: count(plan.expected_boots()),
+        })
+    }
+
+    pub(crate) fn into_domain(self) -> Result<Plan> {
+        let steps: Vec<PlannedStep> = from_json("plans.steps", self.steps)?;
+        let expected_boots = number("plans.expected_boots", self.expected_boots)?;
+        let events = from_json("plans.events", self.events)?;
+        Ok(Plan::new(steps).with_events(events).with_expected_boots(expected_boots))
     }
 }
 

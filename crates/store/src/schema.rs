@@ -23,6 +23,7 @@ diesel::table! {
         digest -> Bytea,
         steps -> Jsonb,
         events -> Jsonb,
+        expected_boots -> Int4,
     }
 }
 
@@ -54,6 +55,7 @@ diesel::table! {
         limited_reports -> Int4,
         limited_at -> Nullable<Timestamptz>,
         version -> Int8,
+        evidence -> Jsonb,
     }
 }
 
@@ -134,6 +136,7 @@ diesel::table! {
         registry -> Nullable<Text>,
         steps -> Jsonb,
         events -> Jsonb,
+        expected_boots -> Nullable<Int4>,
     }
 }
 

@@ -159,6 +159,7 @@ fn workflow_input(workflow: Workflow, owner: &Label) -> types::WorkflowInput {
         title: workflow.title.into(),
         description: workflow.description,
         registry: workflow.registry.map(|mode| types::Mode(mode.to_string())),
+        expected_boots: workflow.expected_boots.and_then(|boots| std::num::NonZeroU64::new(boots.into())),
         steps: steps.collect(),
         events: events.collect(),
         owner: Some(owner.to_string()),

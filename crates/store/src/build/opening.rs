@@ -24,7 +24,7 @@ use crate::{
     notify::{self, Node},
     pool::Shared,
     registry,
-    row::{BuildRow, to_json},
+    row::{BuildRow, PlanRow},
     schema::{builds, plans},
 };
 /// What is said when a build is opened.
@@ -234,11 +234,7 @@ fn open(
 
 fn insert(connection: &mut PgConnection, build: &Build) -> Result<()> {
     diesel::insert_into(plans::table)
-        .values((
-            plans::digest.eq(build.plan.digest().to_vec()),
-            plans::steps.eq(to_json(&build.plan.steps())?),
-            plans::events.eq(to_json(&build.plan.events())?),
-        ))
+        .values(PlanRow::of(&build.plan)?)
         .on_conflict_do_nothing()
         .execute(connection)?;
     diesel::insert_into(builds::table).values(BuildRow::of(build)?).execute(connection)?;

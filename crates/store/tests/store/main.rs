@@ -10,6 +10,7 @@ mod away;
 mod bounds;
 mod catalog;
 mod events;
+mod evidence;
 mod expiry;
 mod freshness;
 mod hosts;

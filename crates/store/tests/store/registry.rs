@@ -35,6 +35,7 @@ fn workflow(key: &str, steps: &[&str]) -> Workflow {
         title: name(key),
         description: None,
         registry: None,
+        expected_boots: None,
         steps: steps.iter().map(place).collect(),
         events: Vec::new(),
     }

@@ -60,7 +60,7 @@ pub(crate) async fn get_host_progress(
     let named = HostRef::parse(&host);
     let (seen, as_of) = look(&app, &named, now).await?;
     caller.who.sees(&seen.host().facts, || Error::not_found("host", &host).into())?;
-    let page = app.shown.page(named, &seen, as_of, now)?;
+    let page = app.shown.page(named, &seen, as_of, now, &app.settings.context())?;
     let etag = EntityTag::new_strong(page.etag);
     let unchanged = match IfNoneMatch::parse(&request) {
         Ok(IfNoneMatch::Any) => true,

@@ -4,7 +4,7 @@ use actix_web::{delete, get, put, web};
 use milepost_domain::{
     Label, Status,
     event::{EventRule, RULES_MAX},
-    registry::{Mode, Owned, SECONDS_MAX, Workflow, WorkflowStep},
+    registry::{EXPECTED_BOOTS_MAX, Mode, Owned, SECONDS_MAX, Workflow, WorkflowStep},
     report::PRIORITY_MAX,
     search::{Field, Kind, Value},
 };
@@ -44,6 +44,10 @@ pub(crate) struct WorkflowView {
     /// Whether its builds refuse an unknown step; absent: as the service is set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub registry: Option<Mode>,
+    /// How often the machine boots before it is installed; absent: once. More often is a signal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 50)]
+    pub expected_boots: Option<u32>,
     /// Its steps; they are passed in the order of their priority.
     pub steps: Vec<WorkflowStep>,
     /// Which events that programs send by themselves mean which of its steps; the first rule that fits
@@ -64,6 +68,7 @@ impl From<Owned<Workflow>> for WorkflowView {
             title: workflow.title.into(),
             description: workflow.description,
             registry: workflow.registry,
+            expected_boots: workflow.expected_boots,
             steps: workflow.steps,
             events: workflow.events,
             owner: owned.owner.into(),
@@ -124,6 +129,9 @@ pub(crate) struct WorkflowInput {
     pub description: Option<String>,
     /// Whether its builds refuse an unknown step; absent: as the service is set.
     pub registry: Option<Mode>,
+    /// How often the machine boots before it is installed; absent: once. More often is a signal.
+    #[schema(minimum = 1, maximum = 50)]
+    pub expected_boots: Option<i64>,
     /// Its steps, in any order: they are passed in the order of their priority.
     #[schema(max_items = 200)]
     pub steps: Vec<WorkflowStepInput>,
@@ -174,6 +182,9 @@ impl WorkflowInput {
         let title = faults.take("/title", self.title.parse());
         let owner = faults.take("/owner", parse_owner(self.owner.as_deref()));
         let description = super::description(&mut faults, self.description);
+        let expected_boots = self.expected_boots.and_then(|boots| {
+            faults.take("/expected_boots", within::<u32>(boots, 1, EXPECTED_BOOTS_MAX.into()))
+        });
         if self.steps.len() > STEPS_MAX {
             faults.note(
                 "/steps",
@@ -195,8 +206,10 @@ impl WorkflowInput {
         let rules = rules.into_iter().take(RULES_MAX).enumerate();
         let events: Vec<EventRule> = rules.filter_map(|(at, rule)| rule.check(at, &mut faults)).collect();
         let registry = self.registry;
-        let workflow =
-            || Some((owner?, Workflow { name: name?, title: title?, description, registry, steps, events }));
+        let workflow = || {
+            let (name, title) = (name?, title?);
+            Some((owner?, Workflow { name, title, description, registry, expected_boots, steps, events }))
+        };
         let workflow = workflow();
         faults.into_result(workflow)
     }
