@@ -43,6 +43,7 @@ pub const MEANINGS: &[(&str, Meaning)] = &[
     ("steps_priority_check", Meaning::Ours),
     ("steps_timeout_seconds_check", Meaning::Ours),
     ("steps_weight_seconds_check", Meaning::Ours),
+    ("timings_pkey", Meaning::Race),
     ("tokens_kind_check", Meaning::Ours),
     ("tokens_pkey", Meaning::Race),
     ("tokens_scope_check", Meaning::Ours),

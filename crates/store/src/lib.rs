@@ -27,6 +27,7 @@ mod schema;
 mod search;
 mod seen;
 pub mod storage;
+pub mod timing;
 pub mod token;
 
 pub use diesel::PgConnection;

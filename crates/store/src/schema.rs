@@ -53,6 +53,7 @@ diesel::table! {
         limited_reports -> Int4,
         limited_at -> Nullable<Timestamptz>,
         version -> Int8,
+        is_learned -> Bool,
     }
 }
 
@@ -162,6 +163,16 @@ diesel::table! {
         location -> Nullable<Text>,
         address -> Nullable<Text>,
         request_id -> Text,
+    }
+}
+
+diesel::table! {
+    timings (workflow, hostgroup, model) {
+        workflow -> Text,
+        hostgroup -> Text,
+        model -> Text,
+        steps -> Jsonb,
+        revision -> Int8,
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
     credential::{self, Credential, TokenHash},
     host,
     memory::Memory,
-    notify::{self, Node},
+    notify,
     pool::Shared,
     registry,
     row::{BuildRow, to_json},
@@ -34,7 +34,7 @@ pub struct Opening {
     pub host: HostFacts,
     /// How the host is installed.
     pub workflow: Label,
-    /// What is expected of it.
+    /// What is expected of it, as the registry has it: what was learned of such hosts weighs more.
     pub plan: Arc<Plan>,
     /// Hash of the credential for its reports, if it has one that is looked up; a signed one names
     /// the build by itself, and opening that again answers what there is.
@@ -113,7 +113,7 @@ pub(crate) fn open_announced(
     let opening = announced.opening(id, &registry, now);
     let opened = connection.transaction(|connection| {
         let mut touched = Touched::default();
-        open(connection, &opening, shared.node, &mut touched)?;
+        open(connection, &opening, shared, &mut touched)?;
         notify::tell_of_hosts(connection, shared.node, &touched.hosts)?;
         Ok::<_, Error>(touched)
     });
@@ -149,10 +149,11 @@ impl Store {
     /// # Errors
     /// When the credential belongs to another host's build.
     pub fn open(&self, opening: &Opening, entry: Option<&Entry>) -> Result<Opened> {
-        let (memory, node) = (&self.shared().memory, self.shared().node);
+        let shared = self.shared();
+        let (memory, node) = (&shared.memory, shared.node);
         let (opened, touched) = self.write(|connection| {
             let mut touched = Touched::default();
-            let opened = open(connection, opening, node, &mut touched)?;
+            let opened = open(connection, opening, shared, &mut touched)?;
             if let (Opened::New(new), Some(entry)) = (&opened, entry) {
                 let entry = entry.clone().to(format!("build {}", new.build.id)).about(&new.host.facts);
                 audit::record(connection, &entry.with(new.host.facts.name.to_string()))?;
@@ -172,7 +173,7 @@ impl Store {
 fn open(
     connection: &mut PgConnection,
     opening: &Opening,
-    node: Node,
+    shared: &Shared,
     touched: &mut Touched,
 ) -> Result<Opened> {
     let (host, retired) = host::register(connection, &opening.host, opening.host_id, opening.now)?;
@@ -210,11 +211,12 @@ fn open(
             let mut closed = earlier.build.clone();
             closed.settle(opening.now);
             closed.mark(MarkedEvent::Supersede, opening.now);
-            save(connection, &earlier, &closed, node)?;
+            save(connection, &earlier, &closed, shared.node)?;
         }
         touched.builds = unclosed;
     }
-    let (id, plan) = (opening.build_id, Arc::clone(&opening.plan));
+    let id = opening.build_id;
+    let plan = shared.learned.weigh(&opening.plan, &opening.workflow, &host.facts);
     let mut build = Build::open(id, host.id, opening.workflow.clone(), plan, opening.now, opening.expires_at);
     if is_past {
         build.mark(MarkedEvent::Supersede, opening.now);

@@ -27,4 +27,5 @@ mod search;
 mod sql;
 mod stream;
 mod support;
+mod timing;
 mod tokens;
