@@ -37,6 +37,10 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// all, so somebody who connects and says nothing must not get there easily.
 const HANDSHAKES: usize = 4096;
 
+/// How often it is looked for builds to learn from. Nobody waits for it: what was learned a moment
+/// later is as good.
+const LEARN_EVERY: Duration = Duration::from_secs(5);
+
 /// How the API behaves.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -152,6 +156,7 @@ pub fn run(
         listeners.iter().map(|listener| listener.socket.local_addr()).collect::<Result<_, _>>()?;
     actix_web::rt::System::new().block_on(async move {
         actix_web::rt::spawn(count_what_is_beyond(app.clone()));
+        actix_web::rt::spawn(learn_from_what_ended(app.clone()));
         let server = server(app, listeners)?;
         let handle = server.handle();
         actix_web::rt::spawn(async move {
@@ -178,6 +183,23 @@ async fn count_what_is_beyond(app: App) {
             if let Err(error) = db::bounded(move || store.note_over_limit(build, count, now)).await {
                 log::debug!("{count} reports beyond the limit of {build:?} are not counted on it: {error}");
             }
+        }
+    }
+}
+
+/// Learns how long steps take from the builds that completed, and takes over what other nodes learned.
+async fn learn_from_what_ended(app: App) {
+    let mut tick = actix_web::rt::time::interval(LEARN_EVERY);
+    loop {
+        tick.tick().await;
+        if app.store.condition().away.is_some() {
+            continue;
+        }
+        let store = app.store.clone();
+        match db::bounded(move || store.learn()).await {
+            Ok(0) => {}
+            Ok(builds) => log::debug!("learned from {builds} builds"),
+            Err(error) => log::debug!("learning is left for the next time: {error}"),
         }
     }
 }

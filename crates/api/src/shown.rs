@@ -11,7 +11,7 @@ use std::{
 use actix_web::web::Bytes;
 use lru::LruCache;
 use milepost_domain::{Time, host::HostRef};
-use milepost_store::{Seen, Stamp};
+use milepost_store::{Seen, Stamp, Store};
 use sha2::{Digest, Sha256};
 
 use crate::{auth::hex, problem::Problem, view::HostProgress};
@@ -47,6 +47,7 @@ impl Shown {
     /// When it cannot be rendered, which has no known reason.
     pub(crate) fn page(
         &self,
+        store: &Store,
         named: HostRef,
         seen: &Seen,
         as_of: Option<Time>,
@@ -57,7 +58,8 @@ impl Shown {
         if let Some(page) = pages().get(&named).filter(|page| page.of == of) {
             return Ok(page.clone());
         }
-        let body = serde_json::to_vec(&HostProgress::of(seen, as_of, now)).map_err(Problem::internal)?;
+        let body =
+            serde_json::to_vec(&HostProgress::of(store, seen, as_of, now)).map_err(Problem::internal)?;
         let etag = hex(Sha256::digest(&body).get(..12).unwrap_or_default());
         let page = Page { body: body.into(), etag, of };
         pages().put(named, page.clone());

@@ -26,6 +26,7 @@ mod row;
 mod schema;
 mod search;
 mod seen;
+pub mod statistics;
 pub mod storage;
 pub mod timing;
 pub mod token;

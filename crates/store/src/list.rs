@@ -71,14 +71,16 @@ pub const REPORT_FIELDS: &[Field] = &[
     Field::new("boot_id", Kind::Text),
 ];
 
+/// The state of a build as of `$1`, the request's time.
+pub(crate) const STATE: &str =
+    "CASE WHEN b.state = 'pending' AND b.expires_at <= $1 THEN 'expired' ELSE b.state END";
+
 /// The column of a field of [`FIELDS`]. `state` is read as of `$1`, the request's time.
-fn column(field: &Field) -> String {
+pub(crate) fn column(field: &Field) -> String {
     match field.name {
         "name" | "location" | "organization" | "hostgroup" | "operatingsystem" | "model" | "mac" | "ip"
         | "foreman_id" => format!("h.{}", field.name),
-        "state" => {
-            "CASE WHEN b.state = 'pending' AND b.expires_at <= $1 THEN 'expired' ELSE b.state END".to_owned()
-        }
+        "state" => STATE.to_owned(),
         "step" => "b.current_step".to_owned(),
         "message" => "b.last_message".to_owned(),
         "ended_at" => {
@@ -147,7 +149,7 @@ fn condition(statement: &mut Statement, query: &Query) {
     statement.push(" WHERE ").bind(Bind::Time(query.now)).push(" IS NOT NULL");
 }
 
-fn searched(statement: &mut Statement, search: Option<&Expr>, column: &dyn Fn(&Field) -> String) {
+pub(crate) fn searched(statement: &mut Statement, search: Option<&Expr>, column: &dyn Fn(&Field) -> String) {
     if let Some(expr) = search {
         statement.push(" AND ");
         statement.push_search(expr, column);
@@ -409,10 +411,9 @@ pub fn states(
         #[diesel(sql_type = sql_types::BigInt)]
         count: i64,
     }
-    let state = FIELDS.iter().find(|field| field.name == "state").map_or_else(String::new, column);
     let mut statement = Statement::default();
     statement.push("SELECT s.state, count(*) AS count FROM (SELECT ");
-    statement.push(&state).push(" AS state FROM builds b");
+    statement.push(STATE).push(" AS state FROM builds b");
     statement.push(if bounds.is_bound() { " JOIN hosts h ON h.id = b.host_id" } else { "" });
     statement.push(" WHERE ").bind(Bind::Time(now));
     statement.push(" IS NOT NULL AND (b.ended_at IS NULL OR b.ended_at > ").bind(Bind::Time(since));

@@ -215,7 +215,7 @@ pub(crate) async fn page_of_builds(
         list::builds(connection, &query, only.map(|host| host.id))
     })
     .await?;
-    Ok(web::Json(BuildList::of(listing, page, now)))
+    Ok(web::Json(BuildList::of(&app.store, listing, page, now)))
 }
 
 /// The host that somebody names who may see only some.
@@ -308,7 +308,7 @@ pub(crate) async fn create_build(
         Opened::New(opened) => (HttpResponse::Created(), opened),
         Opened::Known(opened) => (HttpResponse::Ok(), opened),
     };
-    let mut view = BuildView::of(host, &build, now);
+    let mut view = BuildView::of(&app.store, host, &build, now);
     let base = app.base_url(&request);
     let urls = ReportUrls::of(&base, &token);
     view.report_url = Some(urls.path.clone());
@@ -370,7 +370,7 @@ pub(crate) async fn get_build(
     let id = parse_build_id(&id)?;
     let bounds = caller.who.bounds;
     let found = db::read(&app, move |connection| find_build(connection, id, now, &bounds)).await?;
-    Ok(web::Json(BuildView::of(found.host, &found.build, now)))
+    Ok(web::Json(BuildView::of(&app.store, found.host, &found.build, now)))
 }
 
 /// Record that a build is installed, completed or canceled.
@@ -411,5 +411,5 @@ pub(crate) async fn update_build(
         }
     };
     let found = db::bounded(work).await?;
-    Ok(web::Json(BuildView::of(found.host, &found.build, now)))
+    Ok(web::Json(BuildView::of(&app.store, found.host, &found.build, now)))
 }
