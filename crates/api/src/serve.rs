@@ -40,6 +40,9 @@ const HANDSHAKES: usize = 4096;
 /// How often it is looked for builds to learn from. Nobody waits for it: what was learned a moment
 /// later is as good.
 const LEARN_EVERY: Duration = Duration::from_secs(5);
+/// Each so many times the builds under way are counted for the metrics: as often as Prometheus asks by
+/// default, which is four times a minute.
+const COUNT_EVERY: u32 = 3;
 
 /// How the API behaves.
 #[derive(Debug, Clone)]
@@ -187,16 +190,26 @@ async fn count_what_is_beyond(app: App) {
     }
 }
 
-/// Learns how long steps take from the builds that completed, and takes over what other nodes learned.
+/// Learns how long steps take from the builds that completed, takes over what other nodes learned, and
+/// counts the builds that are under way.
 async fn learn_from_what_ended(app: App) {
     let mut tick = actix_web::rt::time::interval(LEARN_EVERY);
+    let mut ticks = 0_u32;
     loop {
         tick.tick().await;
         if app.store.condition().away.is_some() {
             continue;
         }
-        let store = app.store.clone();
-        match db::bounded(move || store.learn()).await {
+        let (store, now) = (app.store.clone(), clock::now());
+        let counts = ticks.is_multiple_of(COUNT_EVERY);
+        ticks = ticks.wrapping_add(1);
+        let work = move || {
+            if counts {
+                store.count_open(now)?;
+            }
+            store.learn()
+        };
+        match db::bounded(work).await {
             Ok(0) => {}
             Ok(builds) => log::debug!("learned from {builds} builds"),
             Err(error) => log::debug!("learning is left for the next time: {error}"),

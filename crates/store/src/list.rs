@@ -5,7 +5,7 @@
 
 use diesel::{PgConnection, QueryableByName, RunQueryDsl, sql_types};
 use milepost_domain::{
-    Bounds, Build, BuildId, Host, HostId, State, Time,
+    Bounds, Build, BuildId, Host, HostId, Label, State, Time,
     search::{Expr, Field, Kind, Order},
 };
 use uuid::Uuid;
@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::{
     Result, build, host,
     report::{ReportRow, StoredReport},
+    row::parsed,
     search::{Bind, Statement},
 };
 
@@ -421,4 +422,29 @@ pub fn states(
     statement.push(") s GROUP BY s.state");
     let rows: Vec<Row> = statement.into_query().load(connection)?;
     rows.into_iter().map(|row| Ok((crate::row::parsed("builds.state", &row.state)?, row.count))).collect()
+}
+
+/// How many builds of each workflow are in each state, of those that have not ended.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub(crate) fn open(connection: &mut PgConnection, now: Time) -> Result<Vec<(Label, State, i64)>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = sql_types::Text)]
+        workflow: String,
+        #[diesel(sql_type = sql_types::Text)]
+        state: String,
+        #[diesel(sql_type = sql_types::BigInt)]
+        builds: i64,
+    }
+    let mut statement = Statement::default();
+    statement.push("SELECT b.workflow, b.state, count(*) AS builds FROM builds b WHERE b.ended_at IS NULL");
+    statement.push(" AND NOT (b.state = 'pending' AND b.expires_at <= ").bind(Bind::Time(now));
+    statement.push(") GROUP BY 1, 2");
+    let rows: Vec<Row> = statement.into_query().load(connection)?;
+    let counted = |row: Row| {
+        Ok((parsed("builds.workflow", &row.workflow)?, parsed("builds.state", &row.state)?, row.builds))
+    };
+    rows.into_iter().map(counted).collect()
 }

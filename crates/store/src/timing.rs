@@ -11,19 +11,19 @@ use std::{
 };
 
 use diesel::{
-    dsl::{max, not, sql},
+    dsl::{max, sql},
     prelude::*,
     sql_query, sql_types,
     upsert::excluded,
 };
 use milepost_domain::{
-    Durations, HostFacts, Id, Label, Plan, Timings,
+    Durations, HostFacts, Id, Label, Plan, Time, Timings,
     timing::{Key, Kind, first_with_enough},
 };
 use uuid::Uuid;
 
 use crate::{
-    Result, Store, build, host,
+    Result, Store, build, host, list,
     row::{from_json, parsed, parsed_option, to_json},
     schema::{builds, timings},
 };
@@ -34,6 +34,9 @@ const CHUNK: usize = 256;
 /// every version takes the same.
 const LOCK: &str = "pg_advisory_xact_lock(hashtext('milepost timings'))";
 const TRY_LOCK: &str = "pg_try_advisory_xact_lock(hashtext('milepost timings'))";
+
+/// Said as the index has it, so that it is used whatever else is bound.
+const UNLEARNED: &str = "builds.state = 'completed' AND NOT builds.is_learned";
 
 /// What this process knows of what was learned.
 #[derive(Default)]
@@ -88,9 +91,24 @@ impl Store {
     /// # Errors
     /// When the database cannot be reached.
     pub fn learn(&self) -> Result<usize> {
-        let builds = self.write(learn)?;
-        self.read(|connection| self.shared().learned.refresh(connection))?;
-        Ok(builds)
+        let shared = self.shared();
+        let lessons = self.write(learn)?;
+        let known = shared.registry();
+        for (workflow, durations) in lessons.taught {
+            shared.meters.took(&known, &workflow, &durations);
+        }
+        self.read(|connection| shared.learned.refresh(connection))?;
+        Ok(lessons.builds)
+    }
+
+    /// Counts the builds that have not ended, for those who ask for metrics.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub fn count_open(&self, now: Time) -> Result<()> {
+        let counts = self.read(|connection| list::open(connection, now))?;
+        self.shared().meters.keep_open(counts);
+        Ok(())
     }
 }
 
@@ -147,16 +165,24 @@ pub fn list(connection: &mut PgConnection) -> Result<Vec<Timings>> {
     Ok(all.into_iter().filter(|timings| timings.builds() > 0).collect())
 }
 
+/// What was learned at once.
+#[derive(Default)]
+struct Lessons {
+    /// How many builds were looked at.
+    builds: usize,
+    /// What those taught that went well.
+    taught: Vec<(Label, Durations)>,
+}
+
 /// Takes in a chunk of the builds that completed and have not taught yet, in the order in which they
 /// ended, within a transaction of the caller's.
-fn learn(connection: &mut PgConnection) -> Result<usize> {
+fn learn(connection: &mut PgConnection) -> Result<Lessons> {
     if !diesel::select(sql::<sql_types::Bool>(TRY_LOCK)).get_result::<bool>(connection)? {
-        return Ok(0);
+        return Ok(Lessons::default());
     }
     // One that somebody is writing to is left for the next time.
     let ids: Vec<Uuid> = builds::table
-        .filter(builds::state.eq("completed"))
-        .filter(not(builds::is_learned))
+        .filter(sql::<sql_types::Bool>(UNLEARNED))
         .order((builds::ended_at, builds::id))
         .limit(i64::try_from(CHUNK).unwrap_or(i64::MAX))
         .select(builds::id)
@@ -164,10 +190,10 @@ fn learn(connection: &mut PgConnection) -> Result<usize> {
         .skip_locked()
         .load(connection)?;
     if ids.is_empty() {
-        return Ok(0);
+        return Ok(Lessons::default());
     }
     let mut taught = BTreeMap::new();
-    take_in(connection, &ids, &mut taught, |connection, key| {
+    let lessons = take_in(connection, &ids, &mut taught, |connection, key| {
         let row = timings::table.find(columns(key)).select(Row::as_select()).first(connection).optional()?;
         row.map(Row::into_domain).transpose()
     })?;
@@ -176,7 +202,7 @@ fn learn(connection: &mut PgConnection) -> Result<usize> {
     diesel::update(builds::table.filter(builds::id.eq_any(&ids)))
         .set(builds::is_learned.eq(true))
         .execute(connection)?;
-    Ok(ids.len())
+    Ok(Lessons { builds: ids.len(), taught: lessons })
 }
 
 /// Learns anew from all builds that are kept, in the order in which they ended, and answers from how
@@ -186,6 +212,8 @@ fn learn(connection: &mut PgConnection) -> Result<usize> {
 /// # Errors
 /// When the database cannot be reached.
 pub fn rebuild(connection: &mut PgConnection) -> Result<usize> {
+    // Those that have not taught yet do so first: then all are marked.
+    while connection.transaction(learn)?.builds > 0 {}
     connection.transaction(|connection| {
         sql_query(format!("SELECT {LOCK}")).execute(connection)?;
         let revision = next_revision(connection)?;
@@ -208,13 +236,15 @@ pub fn rebuild(connection: &mut PgConnection) -> Result<usize> {
     })
 }
 
-/// Lets the builds of those ids teach, in that order; `stored` answers what is known of a key already.
+/// Lets the builds of those ids teach, in that order, and answers what they taught; `stored` answers what
+/// is known of a key already.
 fn take_in(
     connection: &mut PgConnection,
     ids: &[Uuid],
     taught: &mut BTreeMap<Key, Timings>,
     stored: impl Fn(&mut PgConnection, &Key) -> Result<Option<Timings>>,
-) -> Result<()> {
+) -> Result<Vec<(Label, Durations)>> {
+    let mut lessons = Vec::new();
     let known = build::load_known(connection, ids)?;
     let host_ids: Vec<Uuid> = known.iter().map(|known| known.build.host.uuid()).collect();
     let hosts: HashMap<Id<_>, _> =
@@ -230,8 +260,9 @@ fn take_in(
                 timings.learn(&durations);
             }
         }
+        lessons.push((build.workflow, durations));
     }
-    Ok(())
+    Ok(lessons)
 }
 
 /// Whoever asks holds the lock, so that no lower one is committed later.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use diesel::{Connection as _, prelude::*};
 use milepost_domain::{
-    Build, BuildId, HostFacts, HostId, Id, Label, Plan, Time, build::MarkedEvent, registry::Registry,
+    Build, BuildId, HostFacts, HostId, Id, Label, Plan, State, Time, build::MarkedEvent, registry::Registry,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -19,9 +19,7 @@ use crate::{
     Conflict, Error, Result, Store,
     audit::{self, Entry},
     credential::{self, Credential, TokenHash},
-    host,
-    memory::Memory,
-    notify,
+    host, notify,
     pool::Shared,
     registry,
     row::{BuildRow, to_json},
@@ -120,7 +118,7 @@ pub(crate) fn open_announced(
     match opened {
         Ok(touched) => {
             log::info!("{id:?} of {} was opened by its own token", announced.host.name);
-            touched.forget(&shared.memory);
+            touched.forget(shared);
             Ok(())
         }
         Err(Error::Interrupted(_)) if !load_known(connection, &[id.uuid()])?.is_empty() => Ok(()),
@@ -128,15 +126,21 @@ pub(crate) fn open_announced(
     }
 }
 
-/// What was changed on the way to an answer, and is to be forgotten once that is committed.
+/// What was changed on the way to an answer, and is to be counted and forgotten once that is committed.
 #[derive(Default)]
 struct Touched {
     hosts: Vec<HostId>,
     builds: Vec<Uuid>,
+    /// Builds that came into another state, with the one before.
+    moved: Vec<(Option<State>, Build)>,
 }
 
 impl Touched {
-    fn forget(&self, memory: &Memory) {
+    fn forget(&self, shared: &Shared) {
+        let (memory, registry) = (&shared.memory, shared.registry());
+        for (before, build) in &self.moved {
+            shared.meters.reached(&registry, *before, build);
+        }
         memory.doubt_builds(&self.builds);
         memory.doubt_hosts(&self.hosts.iter().map(|host| host.uuid()).collect::<Vec<_>>());
     }
@@ -161,7 +165,7 @@ impl Store {
             notify::tell_of_hosts(connection, node, &touched.hosts)?;
             Ok((opened, touched))
         })?;
-        touched.forget(memory);
+        touched.forget(shared);
         if let (Opened::New(new), Some(hash)) = (&opened, opening.credential) {
             memory
                 .learn_credential(hash, Credential { build: new.build.id, expires_at: new.build.expires_at });
@@ -212,6 +216,7 @@ fn open(
             closed.settle(opening.now);
             closed.mark(MarkedEvent::Supersede, opening.now);
             save(connection, &earlier, &closed, shared.node)?;
+            touched.moved.push((Some(earlier.build.course.state), closed));
         }
         touched.builds = unclosed;
     }
@@ -222,6 +227,7 @@ fn open(
         build.mark(MarkedEvent::Supersede, opening.now);
     }
     insert(connection, &build)?;
+    touched.moved.push((None, build.clone()));
     if let Some(hash) = opening.credential {
         credential::insert(connection, hash, build.id, opening.expires_at)?;
     }

@@ -25,6 +25,7 @@ mod retention;
 mod rows;
 mod search;
 mod sql;
+mod statistics;
 mod stream;
 mod support;
 mod timing;

@@ -177,6 +177,11 @@ fn a_rebuild_comes_to_what_was_learned_and_forgets_what_is_gone() {
     let learned = all(&store);
     assert_eq!(timing::rebuild(&mut connection).unwrap(), ENOUGH);
     assert_eq!(all(&store), learned);
+    // One that nobody has learned from yet counts as well, and once.
+    complete(&store, "late", 90_000, 300);
+    assert_eq!(timing::rebuild(&mut connection).unwrap(), ENOUGH + 1);
+    assert_eq!(store.learn().unwrap(), 0);
+    assert_eq!(all(&store)[0].builds(), ENOUGH + 1);
 
     run(&mut connection, "DELETE FROM builds");
     assert_eq!(timing::rebuild(&mut connection).unwrap(), 0);
