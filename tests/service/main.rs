@@ -8,6 +8,7 @@
 mod access;
 mod authority;
 mod database;
+mod insight;
 mod lifecycle;
 mod listeners;
 mod place;
