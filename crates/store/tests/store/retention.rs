@@ -162,6 +162,37 @@ fn many_old_builds_go_in_several_chunks() {
     let gone = retired(&mut connection, later(401), &BUILDS);
     // With the one that nobody was heard of.
     assert_eq!((gone.builds, gone.unfinished), (1202, false));
+    assert_eq!(count(&mut connection, "plans"), 0, "what nobody expects any more");
+}
+
+#[test]
+fn what_a_build_that_stays_expects_stays() {
+    let database = Database::new();
+    let (store, mut connection) = (store(&database), database.connect());
+    heard(&store, "old", 0);
+    let ended = heard(&store, "ended", 0);
+    store.judge(ended, build::Verdict::Canceled, at(9), &entry()).unwrap();
+    assert_eq!(retired(&mut connection, later(401), &BUILDS).builds, 1);
+    assert_eq!((count(&mut connection, "builds"), count(&mut connection, "plans")), (1, 1));
+}
+
+#[test]
+fn a_build_that_is_opened_while_the_last_of_its_kind_goes_is_opened_all_the_same() {
+    let database = Database::new();
+    let rounds = at_once(|number| {
+        let (store, mut connection) = (store(&database), database.connect());
+        for round in 0..8 {
+            if number % 2 == 0 {
+                // Nobody hears of it: it goes with the next round.
+                open_kickstart(&store, &format!("web{number}-{round}"));
+            } else {
+                retired(&mut connection, later(401), &BUILDS);
+            }
+        }
+    });
+    let mut connection = database.connect();
+    retired(&mut connection, later(401), &BUILDS);
+    assert_eq!(count(&mut connection, "builds"), 0, "{} threads opened some", rounds.len() / 2);
 }
 
 #[test]

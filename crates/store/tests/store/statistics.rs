@@ -91,7 +91,7 @@ fn times_of_workflows_run_to_the_end_of_the_installer_and_those_of_steps_from_th
         .map(|step| (step.label.as_str(), step.builds, step.median_seconds))
         .collect();
     assert_eq!(steps, [("packages", 2, 200.0), ("built", 2, 10.0), ("get_ks", 2, 10.0)]);
-    assert_eq!(counted.slowest_steps[0].p90_seconds, 280.0);
+    assert!((counted.slowest_steps[0].p90_seconds - 280.0).abs() < 1e-6, "{:?}", counted.slowest_steps[0]);
     assert_eq!(counted.failing_steps, []);
     assert_eq!(counted.failing_hosts, []);
 }
