@@ -27,13 +27,11 @@ pub(crate) fn run(args: &PruneArgs, now: Time, console: &mut Console<'_>) -> Res
         }
         Ok(retired)
     })?;
-    match retired {
-        Some(retired) => show(&retired, &retention, args.dry_run, console),
-        None => {
-            let place = data_dir.display();
-            console.print(&format!("There is no database in {place}, so nothing to remove.\n"))
-        }
-    }
+    let Some(retired) = retired else {
+        let place = data_dir.display();
+        return console.print(&format!("There is no database in {place}, so nothing to remove.\n"));
+    };
+    show(&retired, &retention, args.dry_run, console)
 }
 
 fn show(retired: &Retired, policy: &Policy, dry_run: bool, console: &mut Console<'_>) -> Result<(), Failure> {

@@ -67,7 +67,7 @@ fn text(statistics: &Statistics, screen: &Screen) -> String {
     if *builds == 0 {
         return format!("No build was opened from {from} to {until}.\n");
     }
-    let mut text = format!("{} opened from {from} to {until}\n", counted(*builds, "build"));
+    let head = format!("{} opened from {from} to {until}\n", counted(*builds, "build"));
     let tables = [
         ("", days(&statistics.days)),
         ("How long installing takes", workflows(statistics)),
@@ -75,10 +75,11 @@ fn text(statistics: &Statistics, screen: &Screen) -> String {
         ("Where builds fail", failing_steps(statistics)),
         ("Hosts whose builds fail", failing_hosts(statistics)),
     ];
-    for (title, table) in tables.into_iter().filter_map(|(title, table)| Some((title, table?))) {
-        text += &format!("\n{title}{}{}", if title.is_empty() { "" } else { "\n" }, table.render(screen));
-    }
-    text
+    let parts = tables.into_iter().filter_map(|(title, table)| {
+        let title = if title.is_empty() { String::new() } else { format!("{title}\n") };
+        Some(format!("\n{title}{}", table?.render(screen)))
+    });
+    head + &parts.collect::<String>()
 }
 
 /// A table of rows, if there are any.
