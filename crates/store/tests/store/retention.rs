@@ -177,22 +177,31 @@ fn what_a_build_that_stays_expects_stays() {
 }
 
 #[test]
-fn a_build_that_is_opened_while_the_last_of_its_kind_goes_is_opened_all_the_same() {
+fn a_build_that_is_opened_just_when_its_plan_goes_is_opened_all_the_same() {
     let database = Database::new();
-    let rounds = at_once(|number| {
-        let (store, mut connection) = (store(&database), database.connect());
-        for round in 0..8 {
-            if number % 2 == 0 {
-                // Nobody hears of it: it goes with the next round.
-                open_kickstart(&store, &format!("web{number}-{round}"));
-            } else {
-                retired(&mut connection, later(401), &BUILDS);
-            }
-        }
+    let (store, mut connection, mut onlooker) = (store(&database), database.connect(), database.connect());
+    open_kickstart(&store, "old");
+    run(&mut connection, "DELETE FROM builds");
+    std::thread::scope(|scope| {
+        let opened = connection
+            .transaction(|connection| {
+                // It finds the plan, and then has to wait for us.
+                run(connection, "LOCK TABLE builds IN SHARE MODE");
+                let opened = scope.spawn(|| open_kickstart(&store, "web1"));
+                let began = std::time::Instant::now();
+                while count(&mut onlooker, "pg_locks WHERE NOT granted AND relation = 'builds'::regclass")
+                    == 0
+                {
+                    assert!(began.elapsed() < std::time::Duration::from_secs(60), "nobody waits");
+                    std::thread::yield_now();
+                }
+                run(connection, "DELETE FROM plans");
+                Ok::<_, diesel::result::Error>(opened)
+            })
+            .unwrap();
+        let build = opened.join().unwrap();
+        assert!(!crate::support::load(&store, build).plan.is_empty());
     });
-    let mut connection = database.connect();
-    retired(&mut connection, later(401), &BUILDS);
-    assert_eq!(count(&mut connection, "builds"), 0, "{} threads opened some", rounds.len() / 2);
 }
 
 #[test]
