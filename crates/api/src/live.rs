@@ -85,9 +85,9 @@ fn event(kind: &str, now: Time, data: &str) -> Bytes {
     Bytes::from(format!("event: {kind}\nid: {}\ndata: {data}\n\n", now.timestamp_micros()))
 }
 
-fn changes(found: Vec<HostBuild>, now: Time) -> Result<Vec<Change>, Problem> {
+fn changes(app: &App, found: Vec<HostBuild>, now: Time) -> Result<Vec<Change>, Problem> {
     let change = |found: HostBuild| {
-        let view = BuildView::of(found.host.clone(), &found.build, now);
+        let view = BuildView::of(app, found.host.clone(), &found.build, now);
         let data = serde_json::to_string(&view).map_err(Problem::internal)?;
         Ok(Change { event: event("build", now, &data), found })
     };
@@ -122,7 +122,7 @@ pub(crate) async fn tell(app: App) {
             Some(ids) => {
                 let store = app.store.clone();
                 match db::bounded(move || store.look_at_builds(&ids, now)).await {
-                    Ok(found) => match changes(found, now) {
+                    Ok(found) => match changes(&app, found, now) {
                         Ok(changes) => Told::Changes(changes),
                         Err(problem) => {
                             log::error!("a change cannot be told: {problem}");
@@ -169,7 +169,7 @@ pub(crate) async fn stream(
                 None => first.push(reset(now)),
                 Some(found) => {
                     let found = found.into_iter().filter(|found| interest.covers(found)).collect();
-                    first.extend(changes(found, now)?.into_iter().map(|change| change.event));
+                    first.extend(changes(app, found, now)?.into_iter().map(|change| change.event));
                 }
             }
         }

@@ -49,7 +49,7 @@ pub fn document() -> Value {
         {"name": "Builds", "description": "One provisioning run of a host"},
         {"name": "Hosts", "description": "The machines, and what a host page shows"},
         {"name": "Reports", "description": "What the machines said"},
-        {"name": "Registry", "description": "Steps and workflows that are known"},
+        {"name": "Registry", "description": "Steps and workflows that are known, and what was learned of them"},
         {"name": "Installers", "description": "What machines that are being installed call"},
         {"name": "Access", "description": "Tokens of programs and people, and who did what"},
         {"name": "Service", "description": "How the service is doing"},

@@ -38,6 +38,13 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// all, so somebody who connects and says nothing must not get there easily.
 const HANDSHAKES: usize = 4096;
 
+/// How often it is looked for builds to learn from. Nobody waits for it: what was learned a moment
+/// later is as good.
+const LEARN_EVERY: Duration = Duration::from_secs(5);
+/// Each so many times the builds under way are counted for the metrics: as often as Prometheus asks by
+/// default, which is four times a minute.
+const COUNT_EVERY: u32 = 3;
+
 /// How the API behaves.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -163,6 +170,7 @@ pub fn run(
     actix_web::rt::System::new().block_on(async move {
         actix_web::rt::spawn(count_what_is_beyond(app.clone()));
         actix_web::rt::spawn(live::tell(app.clone()));
+        actix_web::rt::spawn(learn_from_what_ended(app.clone()));
         let live = Arc::clone(&app.live);
         let server = server(app, listeners)?;
         let handle = server.handle();
@@ -191,6 +199,33 @@ async fn count_what_is_beyond(app: App) {
             if let Err(error) = db::bounded(move || store.note_over_limit(build, count, now)).await {
                 log::debug!("{count} reports beyond the limit of {build:?} are not counted on it: {error}");
             }
+        }
+    }
+}
+
+/// Learns how long steps take from the builds that completed, takes over what other nodes learned, and
+/// counts the builds that are under way.
+async fn learn_from_what_ended(app: App) {
+    let mut tick = actix_web::rt::time::interval(LEARN_EVERY);
+    let mut ticks = 0_u32;
+    loop {
+        tick.tick().await;
+        if app.store.condition().away.is_some() {
+            continue;
+        }
+        let (store, now) = (app.store.clone(), clock::now());
+        let counts = ticks.is_multiple_of(COUNT_EVERY);
+        ticks = ticks.wrapping_add(1);
+        let work = move || {
+            if counts {
+                store.count_open(now)?;
+            }
+            store.learn()
+        };
+        match db::bounded(work).await {
+            Ok(0) => {}
+            Ok(builds) => log::debug!("learned from {builds} builds"),
+            Err(error) => log::debug!("learning is left for the next time: {error}"),
         }
     }
 }

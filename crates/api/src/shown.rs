@@ -10,11 +10,11 @@ use std::{
 
 use actix_web::web::Bytes;
 use lru::LruCache;
-use milepost_domain::{Time, host::HostRef, signal::Context};
+use milepost_domain::{Time, host::HostRef};
 use milepost_store::{Seen, Stamp};
 use sha2::{Digest, Sha256};
 
-use crate::{auth::hex, problem::Problem, view::HostProgress};
+use crate::{App, auth::hex, problem::Problem, view::HostProgress};
 
 /// How many pages are kept, of some 4 KiB each.
 const PAGES: NonZeroUsize = match NonZeroUsize::new(2_048) {
@@ -47,18 +47,18 @@ impl Shown {
     /// When it cannot be rendered, which has no known reason.
     pub(crate) fn page(
         &self,
+        app: &App,
         named: HostRef,
         seen: &Seen,
         as_of: Option<Time>,
         now: Time,
-        context: &Context<'_>,
     ) -> Result<Page, Problem> {
         let of = (seen.stamp(), now.timestamp(), as_of);
         let pages = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(page) = pages().get(&named).filter(|page| page.of == of) {
             return Ok(page.clone());
         }
-        let progress = HostProgress::of(seen, as_of, now, context);
+        let progress = HostProgress::of(app, seen, as_of, now);
         let body = serde_json::to_vec(&progress).map_err(Problem::internal)?;
         let etag = hex(Sha256::digest(&body).get(..12).unwrap_or_default());
         let page = Page { body: body.into(), etag, of };

@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 use milepost_domain::{
-    Build, Host, Percent, Progress, State, Status, Time,
+    Build, Estimate, Host, Peers, Percent, Progress, State, Status, Time, Timings, estimate,
     progress::StepProgress,
     signal::{Context, Signal},
 };
@@ -14,7 +14,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::page::envelope;
+use crate::{App, page::envelope};
 
 /// A machine that Foreman provisions.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -130,6 +130,13 @@ pub(crate) struct BuildView {
     /// The step that a person would name: the running one, the failed one, or the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub current_step: Option<StepProgress>,
+    /// What is left, from history; absent when there is none, or nothing is left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub eta: Option<Eta>,
+    /// What needs a person; absent: nothing does.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub signals: Vec<Signal>,
     /// When it was opened.
     pub started_at: DateTime<Utc>,
     /// When its credential runs out.
@@ -168,12 +175,21 @@ pub(crate) struct BuildView {
     pub report_urls: Option<ReportUrls>,
 }
 
+/// How far a build is and how long it will still take, by what was learned of its kind.
+fn looked_at(app: &App, timings: Option<&Timings>, build: &Build, now: Time) -> (Progress, Option<Eta>) {
+    let context = Context { timings, ..app.settings.context() };
+    (Progress::within(build, now, &context), timings.and_then(|timings| Eta::of(timings, build, now)))
+}
+
 impl BuildView {
-    pub(crate) fn of(host: Host, build: &Build, now: Time) -> Self {
-        Self::with(host, build, &Progress::of(build, now))
+    pub(crate) fn of(app: &App, host: Host, build: &Build, now: Time) -> Self {
+        let timings = app.store.timings(&build.workflow, &host.facts);
+        let (progress, eta) = looked_at(app, timings.as_deref(), build, now);
+        let signals = progress.signals.clone();
+        Self { signals, ..Self::with(host, build, &progress, eta) }
     }
 
-    fn with(host: Host, build: &Build, progress: &Progress) -> Self {
+    fn with(host: Host, build: &Build, progress: &Progress, eta: Option<Eta>) -> Self {
         let course = &build.course;
         Self {
             id: build.id.uuid(),
@@ -183,6 +199,8 @@ impl BuildView {
             attempt: course.attempt,
             percent: progress.percent,
             current_step: progress.current_step.clone(),
+            eta,
+            signals: Vec::new(),
             started_at: build.started_at,
             expires_at: build.expires_at,
             installed_at: course.installed_at,
@@ -199,17 +217,52 @@ impl BuildView {
     }
 }
 
-/// How long the rest of a build will take. Absent where there is no history to say it from.
+/// How long the rest of a build will take, as builds like it have gone.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct Eta {
-    /// The likely number of seconds that are left.
+    /// The likely number of seconds that are left: as many builds take longer as take less.
+    #[schema(example = 420)]
     pub seconds: u64,
-    /// Hardly fewer than these.
+    /// One build in ten takes fewer.
+    #[schema(example = 300)]
     pub low_seconds: u64,
-    /// Hardly more than these.
+    /// One build in ten takes more.
+    #[schema(example = 700)]
     pub high_seconds: u64,
     /// What it is based on, in words.
+    #[schema(example = "from the last 64 builds of kickstart in web on R650")]
     pub basis: String,
+    /// The step at work takes longer than nine in ten would; absent while it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overdue: Option<Overdue>,
+}
+
+/// By how much a step is late.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct Overdue {
+    /// How much longer than usual it has taken, in seconds.
+    #[schema(example = 240)]
+    pub by_seconds: u64,
+    /// How long it usually takes, in seconds.
+    #[schema(example = 360)]
+    pub usually_seconds: u64,
+}
+
+impl Eta {
+    fn of(timings: &Timings, build: &Build, now: Time) -> Option<Self> {
+        let estimate = Estimate::of(build, now, timings, &Peers::default())?;
+        let overdue = |late: estimate::Overdue| Overdue {
+            by_seconds: late.by_seconds,
+            usually_seconds: late.usually_seconds,
+        };
+        Some(Self {
+            seconds: estimate.seconds,
+            low_seconds: estimate.low_seconds,
+            high_seconds: estimate.high_seconds,
+            basis: estimate.basis,
+            overdue: estimate.overdue.map(overdue),
+        })
+    }
 }
 
 /// Everything that a host page shows, in one document.
@@ -232,7 +285,7 @@ pub(crate) struct HostProgress {
     pub steps: Vec<StepProgress>,
     /// What needs a person.
     pub signals: Vec<Signal>,
-    /// What is left, from history.
+    /// What is left, from history; absent when there is none, or nothing is left.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub eta: Option<Eta>,
     /// Seconds since the build was opened, up to its end.
@@ -249,18 +302,19 @@ pub(crate) struct HostProgress {
 }
 
 impl HostProgress {
-    pub(crate) fn of(seen: &Seen, as_of: Option<Time>, now: Time, context: &Context<'_>) -> Self {
+    pub(crate) fn of(app: &App, seen: &Seen, as_of: Option<Time>, now: Time) -> Self {
         let (host, build) = (seen.host(), &*seen.build(now));
-        let progress = Progress::within(build, now, context);
+        let timings = app.store.timings(&build.workflow, &host.facts);
+        let (progress, eta) = looked_at(app, timings.as_deref(), build, now);
         Self {
             host: host.clone().into(),
-            build: BuildView::with(host.clone(), build, &progress),
+            build: BuildView::with(host.clone(), build, &progress, eta.clone()),
             state: progress.state,
             percent: progress.percent,
             current_step: progress.current_step,
             steps: progress.steps,
             signals: progress.signals,
-            eta: None,
+            eta,
             elapsed_seconds: progress.elapsed_seconds,
             last_message: build.course.last_message.as_ref().map(ToString::to_string),
             last_report_at: build.course.last_report_at,
@@ -280,8 +334,8 @@ pub(crate) struct HostSummary {
 }
 
 impl HostSummary {
-    pub(crate) fn of(entry: HostWithBuild, now: Time) -> Self {
-        let build = entry.build.map(|build| BuildView::of(entry.host.clone(), &build, now));
+    pub(crate) fn of(app: &App, entry: HostWithBuild, now: Time) -> Self {
+        let build = entry.build.map(|build| BuildView::of(app, entry.host.clone(), &build, now));
         Self { host: entry.host.into(), build }
     }
 }
@@ -376,10 +430,11 @@ envelope! {
 
 impl BuildList {
     pub(crate) fn of(
+        app: &App,
         listing: crate::page::Listing,
         page: milepost_store::list::Page<HostBuild>,
         now: Time,
     ) -> Self {
-        Self::new(listing, page, |entry| BuildView::of(entry.host, &entry.build, now))
+        Self::new(listing, page, |entry| BuildView::of(app, entry.host, &entry.build, now))
     }
 }

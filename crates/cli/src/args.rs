@@ -11,8 +11,10 @@ use crate::{
     demo::DemoArgs,
     output::OutputArgs,
     remote::RemoteArgs,
+    stats::StatsArgs,
     status::StatusArgs,
     steps::StepsArgs,
+    timings::TimingsArgs,
     token::TokenCommand,
     workflows::WorkflowsArgs,
 };
@@ -73,6 +75,20 @@ Examples:
         remote: RemoteArgs,
         #[command(flatten)]
         args: WorkflowsArgs,
+    },
+    /// See how long the steps of each kind of build usually take
+    Timings {
+        #[command(flatten)]
+        remote: RemoteArgs,
+        #[command(flatten)]
+        args: TimingsArgs,
+    },
+    /// Count what the installations of some days came to
+    Stats {
+        #[command(flatten)]
+        remote: RemoteArgs,
+        #[command(flatten)]
+        args: StatsArgs,
     },
     /// Make, list and revoke tokens of programs and people
     Token {

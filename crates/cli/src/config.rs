@@ -343,6 +343,16 @@ impl PruneConfig {
     }
 }
 
+/// The data directory, and the database that `url` or the file names.
+///
+/// # Errors
+/// As [`Config::read`].
+pub(crate) fn database(place: &Place, url: Option<&String>) -> Result<(PathBuf, Option<String>), Failure> {
+    let data_dir = data_dir(place)?;
+    let (_, file) = read_file(place, &data_dir)?;
+    Ok((data_dir, url.cloned().or(file.database.url)))
+}
+
 /// A database URL that may be shown.
 fn without_password(url: &str) -> String {
     let hidden = url.split_once("://").and_then(|(scheme, rest)| {

@@ -5,6 +5,7 @@
 
 mod args;
 mod config;
+mod database;
 mod demo;
 mod embedded;
 mod failure;
@@ -13,8 +14,10 @@ mod output;
 mod prune;
 mod remote;
 mod serve;
+mod stats;
 mod status;
 mod steps;
+mod timings;
 mod token;
 mod watch;
 mod workflows;
@@ -72,6 +75,13 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             on_screen(args.command.output(), |console| {
                 runtime.block_on(workflows::run(&args.command, &client, console))
             })?;
+        }
+        Command::Timings { remote, args } => {
+            on_screen(args.command.output(), |console| timings::run(&args.command, remote, console))?;
+        }
+        Command::Stats { remote, args } => {
+            let (client, runtime) = reach(remote, Scope::Read)?;
+            on_screen(args.output, |console| runtime.block_on(stats::run(&args, &client, console)))?;
         }
         Command::Token { remote, command } => {
             on_screen(command.output(), |console| token::run(&command, remote, console))?;

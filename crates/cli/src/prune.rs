@@ -4,15 +4,12 @@
 //! changes nothing, and says what the real one would.
 
 use milepost_domain::Time;
-use milepost_store::{
-    connect, migrate,
-    retention::{Policy, Retired, retire},
-};
+use milepost_store::retention::{Policy, Retired, retire};
 
 use crate::{
     args::PruneArgs,
     config::PruneConfig,
-    embedded::Embedded,
+    database,
     failure::Failure,
     output::{Cell, Column, Console, Table, counted, size},
 };
@@ -23,38 +20,18 @@ use crate::{
 /// When the database cannot be found or reached, or has not the schema of this version.
 pub(crate) fn run(args: &PruneArgs, now: Time, console: &mut Console<'_>) -> Result<(), Failure> {
     let PruneConfig { data_dir, database_url, retention } = PruneConfig::read(args)?;
-    let known = match database_url {
-        Some(url) => Some(url),
-        None => Embedded::url_of_running(&data_dir)?,
-    };
-    let retired = match known {
-        Some(url) => prune(&url, now, &retention, args.dry_run)?,
-        None if Embedded::is_in(&data_dir) => {
-            let embedded = Embedded::start(&data_dir)?;
-            let retired = prune(&embedded.url, now, &retention, args.dry_run);
-            embedded.stop()?;
-            retired?
+    let retired = database::work_on(&data_dir, database_url, |connection| {
+        let mut retired = retire(connection, now, &retention, args.dry_run)?;
+        while retired.unfinished {
+            retired.add(retire(connection, now, &retention, args.dry_run)?);
         }
-        None => {
-            let place = data_dir.display();
-            return console.print(&format!("There is no database in {place}, so nothing to remove.\n"));
-        }
+        Ok(retired)
+    })?;
+    let Some(retired) = retired else {
+        let place = data_dir.display();
+        return console.print(&format!("There is no database in {place}, so nothing to remove.\n"));
     };
     show(&retired, &retention, args.dry_run, console)
-}
-
-fn prune(url: &str, now: Time, policy: &Policy, dry_run: bool) -> Result<Retired, Failure> {
-    if !migrate::pending(url)?.is_empty() {
-        return Err(Failure::usage(
-            "the database is older than this program; bring it to this version first: milepost migrate",
-        ));
-    }
-    let mut connection = connect(url)?;
-    let mut retired = retire(&mut connection, now, policy, dry_run)?;
-    while retired.unfinished {
-        retired.add(retire(&mut connection, now, policy, dry_run)?);
-    }
-    Ok(retired)
 }
 
 fn show(retired: &Retired, policy: &Policy, dry_run: bool, console: &mut Console<'_>) -> Result<(), Failure> {

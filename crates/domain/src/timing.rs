@@ -4,7 +4,7 @@
 //! at history: a row for each step, of which the n-th times from the end all belong to one build. So
 //! the rows tell not only how long a step takes but also which steps are slow together.
 
-use std::{fmt, time::Duration};
+use std::{borrow::Borrow, fmt, time::Duration};
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -305,6 +305,7 @@ impl Timings {
             weight_seconds: self.get(&step.label).map_or(0, expected_seconds),
             ..step.clone()
         }))
+        .with_events(plan.events().to_vec())
         .with_expected_boots(plan.expected_boots())
     }
 }
@@ -324,8 +325,8 @@ fn seconds(seconds: f64) -> Option<TimeDelta> {
 }
 
 /// The first that has learned enough; give those of [`Key::of`] in its order.
-pub fn first_with_enough<'a>(candidates: impl IntoIterator<Item = &'a Timings>) -> Option<&'a Timings> {
-    candidates.into_iter().find(|timings| timings.is_enough())
+pub fn first_with_enough<T: Borrow<Timings>>(candidates: impl IntoIterator<Item = T>) -> Option<T> {
+    candidates.into_iter().find(|timings| timings.borrow().is_enough())
 }
 
 /// A silence is one after this long where neither the registry nor history says otherwise.

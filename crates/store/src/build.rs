@@ -7,7 +7,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use diesel::prelude::*;
 use milepost_domain::{
-    Build, BuildId, Host, HostId, Id, Plan, StepRun, Time, build::MarkedEvent, host::HostRef,
+    Build, BuildId, Host, HostId, Id, Plan, State, StepRun, Time, build::MarkedEvent, host::HostRef,
 };
 use uuid::Uuid;
 
@@ -64,13 +64,15 @@ impl Store {
     pub fn judge(&self, id: BuildId, verdict: Verdict, now: Time, entry: &Entry) -> Result<HostBuild> {
         let node = self.shared().node;
         let judged = self.write(|connection| {
-            let (judged, is_new) = judge(connection, id, verdict, now, node)?;
-            if is_new {
+            let (judged, before) = judge(connection, id, verdict, now, node)?;
+            if judged.build.course.state != before {
                 let entry = entry.clone().to(format!("build {id}")).about(&judged.host.facts);
                 audit::record(connection, &entry.with(judged.build.course.state.to_string()))?;
             }
-            Ok(judged)
+            Ok((judged, before))
         })?;
+        let (judged, before) = judged;
+        self.shared().meters.reached(&self.shared().registry(), Some(before), &judged.build);
         self.shared().memory.doubt_builds(&[id.uuid()]);
         Ok(judged)
     }
@@ -258,7 +260,6 @@ pub enum Verdict {
 /// # Errors
 /// When it is not known, or was called off or closed, so that it cannot be recorded any more.
 pub fn is_installed(connection: &mut PgConnection, id: BuildId, now: Time) -> Result<bool> {
-    use milepost_domain::State;
     let course = load(connection, id, now)?.course;
     if course.closed_at.is_some() || course.state == State::Canceled {
         return Err(Conflict::BuildEnded.into());
@@ -266,14 +267,14 @@ pub fn is_installed(connection: &mut PgConnection, id: BuildId, now: Time) -> Re
     Ok(matches!(course.state, State::Installed | State::Completed))
 }
 
+/// Records the verdict, and answers the build with the state that it was in.
 fn judge(
     connection: &mut PgConnection,
     id: BuildId,
     verdict: Verdict,
     now: Time,
     node: Node,
-) -> Result<(HostBuild, bool)> {
-    use milepost_domain::State;
+) -> Result<(HostBuild, State)> {
     let known = load_for_update(connection, id)?;
     let mut build = known.build.clone();
     build.settle(now);
@@ -297,5 +298,5 @@ fn judge(
         }
         save(connection, &known, &build, node)?;
     }
-    Ok((load_with_host(connection, id, now)?, state != target))
+    Ok((load_with_host(connection, id, now)?, state))
 }

@@ -23,7 +23,8 @@ pub const MEANINGS: &[(&str, Meaning)] = &[
     ("builds_floor_check", Meaning::Ours),
     ("builds_host_id_fkey", Meaning::Race),
     ("builds_pkey", Meaning::Race),
-    ("builds_plan_fkey", Meaning::Ours),
+    // A plan went with the last build that had it, just when another one was opened.
+    ("builds_plan_fkey", Meaning::Race),
     ("builds_reported_check", Meaning::Ours),
     ("builds_state_check", Meaning::Ours),
     ("credentials_build_id_fkey", Meaning::Race),
@@ -44,6 +45,7 @@ pub const MEANINGS: &[(&str, Meaning)] = &[
     ("steps_priority_check", Meaning::Ours),
     ("steps_timeout_seconds_check", Meaning::Ours),
     ("steps_weight_seconds_check", Meaning::Ours),
+    ("timings_pkey", Meaning::Race),
     ("tokens_kind_check", Meaning::Ours),
     ("tokens_pkey", Meaning::Race),
     ("tokens_scope_check", Meaning::Ours),

@@ -26,7 +26,9 @@ mod row;
 mod schema;
 mod search;
 mod seen;
+pub mod statistics;
 pub mod storage;
+pub mod timing;
 pub mod token;
 
 pub use diesel::PgConnection;

@@ -7,7 +7,7 @@ mod value;
 
 use diesel::{PgConnection, QueryableByName, RunQueryDsl, sql_types};
 use milepost_domain::{
-    Bounds, Build, BuildId, Host, HostId, State, Time,
+    Bounds, Build, BuildId, Host, HostId, Label, State, Time,
     search::{Expr, Field, Kind, Order},
 };
 use uuid::Uuid;
@@ -16,6 +16,7 @@ pub use self::value::value;
 use crate::{
     Result, build, host,
     report::{ReportRow, StoredReport},
+    row::parsed,
     search::{Bind, Statement},
 };
 
@@ -75,14 +76,16 @@ pub const REPORT_FIELDS: &[Field] = &[
     Field::new("activity", Kind::Boolean),
 ];
 
+/// The state of a build as of `$1`, the request's time.
+pub(crate) const STATE: &str =
+    "CASE WHEN b.state = 'pending' AND b.expires_at <= $1 THEN 'expired' ELSE b.state END";
+
 /// The column of a field of [`FIELDS`]. `state` is read as of `$1`, the request's time.
-fn column(field: &Field) -> String {
+pub(crate) fn column(field: &Field) -> String {
     match field.name {
         "name" | "location" | "organization" | "hostgroup" | "operatingsystem" | "model" | "mac" | "ip"
         | "foreman_id" => format!("h.{}", field.name),
-        "state" => {
-            "CASE WHEN b.state = 'pending' AND b.expires_at <= $1 THEN 'expired' ELSE b.state END".to_owned()
-        }
+        "state" => STATE.to_owned(),
         "step" => "b.current_step".to_owned(),
         "message" => "b.last_message".to_owned(),
         "ended_at" => {
@@ -153,7 +156,7 @@ fn condition(statement: &mut Statement, query: &Query) {
     statement.push(" WHERE ").bind(Bind::Time(query.now)).push(" IS NOT NULL");
 }
 
-fn searched(statement: &mut Statement, search: Option<&Expr>, column: &dyn Fn(&Field) -> String) {
+pub(crate) fn searched(statement: &mut Statement, search: Option<&Expr>, column: &dyn Fn(&Field) -> String) {
     if let Some(expr) = search {
         statement.push(" AND ");
         statement.push_search(expr, column);
@@ -415,10 +418,9 @@ pub fn states(
         #[diesel(sql_type = sql_types::BigInt)]
         count: i64,
     }
-    let state = FIELDS.iter().find(|field| field.name == "state").map_or_else(String::new, column);
     let mut statement = Statement::default();
     statement.push("SELECT s.state, count(*) AS count FROM (SELECT ");
-    statement.push(&state).push(" AS state FROM builds b");
+    statement.push(STATE).push(" AS state FROM builds b");
     statement.push(if bounds.is_bound() { " JOIN hosts h ON h.id = b.host_id" } else { "" });
     statement.push(" WHERE ").bind(Bind::Time(now));
     statement.push(" IS NOT NULL AND (b.ended_at IS NULL OR b.ended_at > ").bind(Bind::Time(since));
@@ -446,4 +448,29 @@ pub fn changed_since(
     statement.push(" LIMIT ").bind(Bind::BigInt(limit));
     let rows = statement.into_query().load::<Ids>(connection)?;
     Ok(rows.into_iter().map(|row| milepost_domain::Id::from_uuid(row.id)).collect())
+}
+
+/// How many builds of each workflow are in each state, of those that have not ended.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub(crate) fn open(connection: &mut PgConnection, now: Time) -> Result<Vec<(Label, State, i64)>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = sql_types::Text)]
+        workflow: String,
+        #[diesel(sql_type = sql_types::Text)]
+        state: String,
+        #[diesel(sql_type = sql_types::BigInt)]
+        builds: i64,
+    }
+    let mut statement = Statement::default();
+    statement.push("SELECT b.workflow, b.state, count(*) AS builds FROM builds b WHERE b.ended_at IS NULL");
+    statement.push(" AND NOT (b.state = 'pending' AND b.expires_at <= ").bind(Bind::Time(now));
+    statement.push(") GROUP BY 1, 2");
+    let rows: Vec<Row> = statement.into_query().load(connection)?;
+    let counted = |row: Row| {
+        Ok((parsed("builds.workflow", &row.workflow)?, parsed("builds.state", &row.state)?, row.builds))
+    };
+    rows.into_iter().map(counted).collect()
 }

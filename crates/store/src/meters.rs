@@ -1,16 +1,48 @@
-//! What is counted of the write path, for `/metrics`.
+//! What is counted of the write path and of the builds, for `/metrics`.
+//!
+//! The rule it protects: whoever asks for the counts asks no database; and there are no more of them
+//! than the registry has steps, because nothing else that somebody sends becomes a label.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
+use milepost_domain::{Build, Durations, Label, State, registry};
 use prometheus_client::{
+    encoding::EncodeLabelSet,
     metrics::{
         counter::Counter,
+        family::Family,
+        gauge::Gauge,
         histogram::{Histogram, exponential_buckets},
     },
     registry::Registry,
 };
 
 use crate::{Result, ingest::Receipt};
+
+/// Stands for all that the registry does not know.
+const OTHER: &str = "other";
+
+/// Builds of a workflow in a state.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct BuildLabels {
+    workflow: String,
+    state: &'static str,
+}
+
+/// A step of a workflow.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct StepLabels {
+    workflow: String,
+    step: String,
+}
+
+/// How long steps take: a second to two hours and a quarter.
+fn step_buckets() -> Histogram {
+    Histogram::new(exponential_buckets(1.0, 2.0, 14))
+}
 
 /// The counts of one process, from its start.
 #[derive(Debug)]
@@ -33,6 +65,12 @@ pub struct Meters {
     pub batch_reports: Histogram,
     /// How long writing them took.
     pub commit_seconds: Histogram,
+    /// Builds that came into a state, by what this process wrote.
+    reached: Family<BuildLabels, Counter>,
+    /// How long steps took in the builds from which this process learned; each build counts on one node.
+    step_seconds: Family<StepLabels, Histogram, fn() -> Histogram>,
+    /// Builds that have not ended, of all nodes, as they were last counted.
+    open: Mutex<Vec<(Label, State, i64)>>,
 }
 
 impl Default for Meters {
@@ -47,13 +85,16 @@ impl Default for Meters {
             conflicts: Counter::default(),
             batch_reports: Histogram::new(exponential_buckets(1.0, 2.0, 11)),
             commit_seconds: Histogram::new(exponential_buckets(0.000_25, 2.0, 16)),
+            reached: Family::default(),
+            step_seconds: Family::new_with_constructor(step_buckets),
+            open: Mutex::default(),
         }
     }
 }
 
 impl Meters {
-    /// Names them, for whoever prints them.
-    pub fn register(&self, registry: &mut Registry) {
+    /// Names them, for whoever prints them; `known` says what may be a label.
+    pub fn register(&self, known: &registry::Registry, registry: &mut Registry) {
         let mut counter = |name, help, counter: &Counter| registry.register(name, help, counter.clone());
         counter("reports_recorded", "Reports that were stored or kept in the spool", &self.recorded);
         counter("reports_repeated", "Reports that were known by their id already", &self.repeated);
@@ -64,6 +105,47 @@ impl Meters {
         counter("write_conflicts", "Batches of which another node had written a build", &self.conflicts);
         registry.register("batch_reports", "Reports written at once", self.batch_reports.clone());
         registry.register("commit_seconds", "Time to write a batch", self.commit_seconds.clone());
+        registry.register("builds_reached", "Builds that came into a state", self.reached.clone());
+        registry.register(
+            "step_seconds",
+            "Time that steps took in builds that completed",
+            self.step_seconds.clone(),
+        );
+        registry.register("builds", "Builds that have not ended", self.open(known));
+    }
+
+    fn open(&self, known: &registry::Registry) -> Family<BuildLabels, Gauge> {
+        let family = Family::default();
+        for (workflow, state, builds) in self.open.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            let labels = BuildLabels { workflow: workflow_of(known, workflow), state: state.as_str() };
+            Family::<BuildLabels, Gauge>::get_or_create(&family, &labels).inc_by(*builds);
+        }
+        family
+    }
+
+    /// Takes over how many builds there are that have not ended.
+    pub(crate) fn keep_open(&self, counts: Vec<(Label, State, i64)>) {
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = counts;
+    }
+
+    /// Counts a build that was committed in another state than before.
+    pub(crate) fn reached(&self, known: &registry::Registry, before: Option<State>, build: &Build) {
+        let state = build.course.state;
+        if before != Some(state) {
+            let labels = BuildLabels { workflow: workflow_of(known, &build.workflow), state: state.as_str() };
+            self.reached.get_or_create(&labels).inc();
+        }
+    }
+
+    /// Counts how long the steps of a build took that completed.
+    pub(crate) fn took(&self, known: &registry::Registry, workflow: &Label, durations: &Durations) {
+        let workflow = workflow_of(known, workflow);
+        for (label, spent) in durations.steps() {
+            let Some(spent) = spent else { continue };
+            let step = if known.steps.contains_key(label) { label.as_str() } else { OTHER };
+            let labels = StepLabels { workflow: workflow.clone(), step: step.to_owned() };
+            self.step_seconds.get_or_create(&labels).observe(spent.as_seconds_f64());
+        }
     }
 
     pub(crate) fn batch(&self, reports: usize, took: Duration) {
@@ -85,4 +167,8 @@ impl Meters {
             };
         }
     }
+}
+
+fn workflow_of(known: &registry::Registry, workflow: &Label) -> String {
+    if known.workflows.contains_key(workflow) { workflow.as_str() } else { OTHER }.to_owned()
 }

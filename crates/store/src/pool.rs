@@ -24,7 +24,9 @@ use crate::{
     memory::Memory,
     meters::Meters,
     notify::{self, Node},
-    registry, token,
+    registry,
+    timing::Learned,
+    token,
 };
 
 /// How often a transaction is run again before its error is answered.
@@ -56,6 +58,7 @@ pub(crate) struct Shared {
     pub(crate) mode: Mode,
     pub(crate) memory: Arc<Memory>,
     pub(crate) meters: Meters,
+    pub(crate) learned: Learned,
     registry: RwLock<Arc<Registry>>,
 }
 
@@ -144,6 +147,8 @@ impl Store {
         let mut connection = pool.get().map_err(|error| Error::Unavailable(error.to_string()))?;
         let registry = registry::load(&mut connection.connection, mode)?;
         let revoked = token::revoked(&mut connection.connection)?;
+        let learned = Learned::default();
+        learned.refresh(&mut connection.connection)?;
         drop(connection);
         let shared = Arc::new(Shared {
             url,
@@ -151,6 +156,7 @@ impl Store {
             mode,
             memory: Arc::new(Memory::new()),
             meters: Meters::default(),
+            learned,
             registry: RwLock::new(Arc::new(registry)),
         });
         shared.memory.keep_revoked(revoked);

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::{
     Error, Result, audit,
     partition::{self, Left, Table, alone, first_id, number, shortly, why},
-    schema::{builds, credentials, step_runs},
+    schema::{builds, credentials, plans, step_runs},
     token,
 };
 
@@ -303,17 +303,38 @@ struct Count {
     number: i64,
 }
 
-/// Deletes builds that ended long ago, with their steps and credentials. Hosts stay.
+/// Deletes builds that ended long ago, with their steps, credentials and what no other build expects.
+/// Hosts stay.
 fn delete_builds(connection: &mut PgConnection, before: Time) -> Result<i64> {
     // A build that somebody is writing to is looked at the next time.
     let sql =
         format!("SELECT id FROM builds WHERE {ENDED} ORDER BY id LIMIT {BUILDS} FOR UPDATE SKIP LOCKED");
-    shortly(connection, |connection| {
+    let (deleted, mut digests) = shortly(connection, |connection| {
         let old: Vec<Old> = sql_query(&sql).bind::<sql_types::Timestamptz, _>(before).load(connection)?;
         let ids: Vec<Uuid> = old.into_iter().map(|build| build.id).collect();
         diesel::delete(step_runs::table.filter(step_runs::build_id.eq_any(&ids))).execute(connection)?;
         diesel::delete(credentials::table.filter(credentials::build_id.eq_any(&ids))).execute(connection)?;
-        let deleted = diesel::delete(builds::table.filter(builds::id.eq_any(&ids))).execute(connection)?;
-        Ok(i64::try_from(deleted).unwrap_or(i64::MAX))
-    })
+        let digests: Vec<Vec<u8>> = diesel::delete(builds::table.filter(builds::id.eq_any(&ids)))
+            .returning(builds::plan)
+            .get_results(connection)?;
+        Ok((i64::try_from(digests.len()).unwrap_or(i64::MAX), digests))
+    })?;
+    digests.sort_unstable();
+    digests.dedup();
+    match shortly(connection, |connection| delete_plans(connection, &digests)) {
+        Err(error @ Error::Unavailable(_)) => return Err(error),
+        // Somebody opens a build that expects the same: then it is not to go.
+        Err(error) => log::debug!("plans without a build stay: {error}"),
+        Ok(()) => {}
+    }
+    Ok(deleted)
+}
+
+/// Deletes those of these plans that no build has any more. Weights are learned, so that plans change
+/// often, and would pile up.
+fn delete_plans(connection: &mut PgConnection, digests: &[Vec<u8>]) -> Result<()> {
+    let used = diesel::dsl::exists(builds::table.filter(builds::plan.eq(plans::digest)));
+    diesel::delete(plans::table.filter(plans::digest.eq_any(digests)).filter(diesel::dsl::not(used)))
+        .execute(connection)?;
+    Ok(())
 }

@@ -56,6 +56,7 @@ diesel::table! {
         limited_at -> Nullable<Timestamptz>,
         version -> Int8,
         evidence -> Jsonb,
+        is_learned -> Bool,
     }
 }
 
@@ -168,6 +169,16 @@ diesel::table! {
         location -> Nullable<Text>,
         address -> Nullable<Text>,
         request_id -> Text,
+    }
+}
+
+diesel::table! {
+    timings (workflow, hostgroup, model) {
+        workflow -> Text,
+        hostgroup -> Text,
+        model -> Text,
+        steps -> Jsonb,
+        revision -> Int8,
     }
 }
 

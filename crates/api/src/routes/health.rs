@@ -118,7 +118,7 @@ pub(crate) async fn metrics(app: web::Data<App>) -> Result<HttpResponse, Problem
     let now = clock::now();
     let condition = app.store.condition();
     let mut registry = Registry::with_prefix("milepost");
-    app.store.meters().register(&mut registry);
+    app.store.meters().register(&app.store.registry(), &mut registry);
     app.limits.register(&mut registry);
     app.connections.register(&mut registry);
     let mut gauge = |name: &str, help: &str, value: u64| {

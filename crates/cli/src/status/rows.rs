@@ -122,11 +122,29 @@ fn progress(build: &Build, screen: &Screen, full: bool) -> String {
         None if screen.unicode => "–".to_owned(),
         None => "-".to_owned(),
     };
-    match build.attempt.get() {
-        1 => progress,
-        attempt if full => format!("{progress}, attempt {attempt}"),
-        attempt => format!("{progress} #{attempt}"),
+    let attempt = match build.attempt.get() {
+        1 => String::new(),
+        attempt if full => format!(", attempt {attempt}"),
+        attempt => format!(" #{attempt}"),
+    };
+    progress + &attempt + &left(build, full)
+}
+
+/// How long it will still take; or that it should be further by now, since then nothing else is sure.
+fn left(build: &Build, full: bool) -> String {
+    let Some(eta) = &build.eta else { return String::new() };
+    match (&eta.overdue, full) {
+        (Some(late), true) => format!(", overdue by {}", rough(late.by_seconds, full)),
+        (Some(_), false) => " late".to_owned(),
+        (None, true) => format!(", {} left", rough(eta.seconds, full)),
+        (None, false) => format!(" ~{}", rough(eta.seconds, full)),
     }
+}
+
+/// An estimate in one unit: its seconds would only pretend.
+fn rough(seconds: i64, full: bool) -> String {
+    let seconds = if seconds < 60 { seconds } else { (seconds.saturating_add(30)) / 60 * 60 };
+    if full { duration(seconds) } else { short_duration(seconds) }
 }
 
 fn bar(percent: i32, cells: usize, unicode: bool) -> String {

@@ -51,10 +51,16 @@ fn build(
     serde_json::from_value(build).unwrap()
 }
 
+fn eta(eta: &serde_json::Value) -> Option<milepost_client::types::Eta> {
+    serde_json::from_value(eta.clone()).unwrap()
+}
+
 fn fleet() -> Vec<Build> {
     let packages = Some(("Package installation", "running"));
     let mut running = build("web1.brno.example.com", "running", packages, Some(52), Some(12));
     running.last_message = Some("412 of 800 packages, now kernel-core-5.14.0-503.el9.x86_64".to_owned());
+    running.eta =
+        eta(&serde_json::json!({"seconds": 415, "low_seconds": 300, "high_seconds": 700, "basis": "x"}));
     let mut failed = build(
         "db-primary.praha.example.com",
         "failed",
@@ -71,6 +77,10 @@ fn fleet() -> Vec<Build> {
     let mut installed =
         build("web4.brno.example.com", "installed", Some(("First boot", "running")), Some(93), Some(65));
     installed.elapsed_seconds = 1_560;
+    let overdue = serde_json::json!({"by_seconds": 240, "usually_seconds": 60});
+    installed.eta = eta(
+        &serde_json::json!({"seconds": 9, "low_seconds": 3, "high_seconds": 90, "basis": "x", "overdue": overdue}),
+    );
     let mut completed = build("web5.brno.example.com", "completed", None, Some(100), Some(3_600));
     completed.ended_at = Some(now() - Duration::from_secs(3_600));
     let mut superseded = build("web6.brno.example.com", "superseded", packages, None, None);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use diesel::{Connection as _, prelude::*};
 use milepost_domain::{
-    Build, BuildId, HostFacts, HostId, Id, Label, Plan, Time, build::MarkedEvent, registry::Registry,
+    Build, BuildId, HostFacts, HostId, Id, Label, Plan, State, Time, build::MarkedEvent, registry::Registry,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -20,7 +20,6 @@ use crate::{
     audit::{self, Entry},
     credential::{self, Credential, TokenHash},
     host,
-    memory::Memory,
     notify::{self, Node},
     pool::Shared,
     registry,
@@ -34,7 +33,7 @@ pub struct Opening {
     pub host: HostFacts,
     /// How the host is installed.
     pub workflow: Label,
-    /// What is expected of it.
+    /// What is expected of it, as the registry has it: what was learned of such hosts weighs more.
     pub plan: Arc<Plan>,
     /// Hash of the credential for its reports, if it has one that is looked up; a signed one names
     /// the build by itself, and opening that again answers what there is.
@@ -113,14 +112,14 @@ pub(crate) fn open_announced(
     let opening = announced.opening(id, &registry, now);
     let opened = connection.transaction(|connection| {
         let mut touched = Touched::default();
-        open(connection, &opening, shared.node, &mut touched)?;
+        open(connection, &opening, shared, &mut touched)?;
         touched.tell(connection, shared.node)?;
         Ok::<_, Error>(touched)
     });
     match opened {
         Ok(touched) => {
             log::info!("{id:?} of {} was opened by its own token", announced.host.name);
-            touched.forget(&shared.memory);
+            touched.forget(shared);
             Ok(())
         }
         Err(Error::Interrupted(_)) if !load_known(connection, &[id.uuid()])?.is_empty() => Ok(()),
@@ -128,11 +127,13 @@ pub(crate) fn open_announced(
     }
 }
 
-/// What was changed on the way to an answer, and is to be forgotten once that is committed.
+/// What was changed on the way to an answer, and is to be counted and forgotten once that is committed.
 #[derive(Default)]
 struct Touched {
     hosts: Vec<HostId>,
     builds: Vec<Uuid>,
+    /// Builds that came into another state, with the one before.
+    moved: Vec<(Option<State>, Build)>,
 }
 
 impl Touched {
@@ -141,7 +142,11 @@ impl Touched {
         notify::tell_of_hosts(connection, node, &self.hosts)
     }
 
-    fn forget(&self, memory: &Memory) {
+    fn forget(&self, shared: &Shared) {
+        let (memory, registry) = (&shared.memory, shared.registry());
+        for (before, build) in &self.moved {
+            shared.meters.reached(&registry, *before, build);
+        }
         memory.doubt_builds(&self.builds);
         memory.doubt_hosts(&self.hosts.iter().map(|host| host.uuid()).collect::<Vec<_>>());
     }
@@ -154,10 +159,11 @@ impl Store {
     /// # Errors
     /// When the credential belongs to another host's build.
     pub fn open(&self, opening: &Opening, entry: Option<&Entry>) -> Result<Opened> {
-        let (memory, node) = (&self.shared().memory, self.shared().node);
+        let shared = self.shared();
+        let (memory, node) = (&shared.memory, shared.node);
         let (opened, touched) = self.write(|connection| {
             let mut touched = Touched::default();
-            let opened = open(connection, opening, node, &mut touched)?;
+            let opened = open(connection, opening, shared, &mut touched)?;
             if let (Opened::New(new), Some(entry)) = (&opened, entry) {
                 let entry = entry.clone().to(format!("build {}", new.build.id)).about(&new.host.facts);
                 audit::record(connection, &entry.with(new.host.facts.name.to_string()))?;
@@ -165,7 +171,7 @@ impl Store {
             touched.tell(connection, node)?;
             Ok((opened, touched))
         })?;
-        touched.forget(memory);
+        touched.forget(shared);
         if let (Opened::New(new), Some(hash)) = (&opened, opening.credential) {
             memory
                 .learn_credential(hash, Credential { build: new.build.id, expires_at: new.build.expires_at });
@@ -177,7 +183,7 @@ impl Store {
 fn open(
     connection: &mut PgConnection,
     opening: &Opening,
-    node: Node,
+    shared: &Shared,
     touched: &mut Touched,
 ) -> Result<Opened> {
     let (host, retired) = host::register(connection, &opening.host, opening.host_id, opening.now)?;
@@ -215,17 +221,20 @@ fn open(
             let mut closed = earlier.build.clone();
             closed.settle(opening.now);
             closed.mark(MarkedEvent::Supersede, opening.now);
-            save(connection, &earlier, &closed, node)?;
+            save(connection, &earlier, &closed, shared.node)?;
+            touched.moved.push((Some(earlier.build.course.state), closed));
         }
         touched.builds = unclosed;
     }
-    let (id, plan) = (opening.build_id, Arc::clone(&opening.plan));
+    let id = opening.build_id;
+    let plan = shared.learned.weigh(&opening.plan, &opening.workflow, &host.facts);
     let mut build = Build::open(id, host.id, opening.workflow.clone(), plan, opening.now, opening.expires_at);
     if is_past {
         build.mark(MarkedEvent::Supersede, opening.now);
     }
     insert(connection, &build)?;
     touched.builds.push(id.uuid());
+    touched.moved.push((None, build.clone()));
     if let Some(hash) = opening.credential {
         credential::insert(connection, hash, build.id, opening.expires_at)?;
     }

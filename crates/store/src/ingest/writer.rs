@@ -258,6 +258,7 @@ impl Session {
         self.shared.memory.prove();
         self.shared.meters.batch(works.iter().map(|work| work.reports.len()).sum(), began.elapsed());
         let mut overtaken: HashSet<Uuid> = HashSet::new();
+        let registry = self.shared.registry();
         for work in works {
             let id = work.after.id.uuid();
             if work.is_changed() && !written.contains(&id) {
@@ -265,6 +266,7 @@ impl Session {
                 overtaken.insert(id);
                 continue;
             }
+            self.shared.meters.reached(&registry, Some(work.before.build.course.state), &work.after);
             let (ticket, known, ids) = work.written();
             self.shared.memory.learn(ticket, &known);
             self.ids.put(id, ids);

@@ -1,7 +1,7 @@
 //! What somebody sees who is bound to organizations and locations.
 
 use milepost_domain::{Bounds, HostFacts, Name, registry::Mode};
-use milepost_store::list;
+use milepost_store::{list, statistics};
 use milepost_testkit::Database;
 use proptest::prelude::*;
 
@@ -50,6 +50,11 @@ proptest! {
         prop_assert_eq!(&found, &allowed);
         let count = i64::try_from(allowed.len()).unwrap();
         prop_assert_eq!((builds.total, builds.subtotal, hosts.total, hosts.subtotal), (count, count, count, count));
+        let day = at(0).date_naive();
+        let counted = statistics::Query { from: day, until: day.succ_opt().unwrap(), search: None, bounds, now: at(9) };
+        let statistics = node.read(|connection| statistics::of(connection, &counted)).unwrap();
+        prop_assert_eq!(statistics.days.iter().map(|outcome| outcome.builds).sum::<i64>(), count);
+        prop_assert_eq!(statistics.workflows.iter().map(|workflow| workflow.builds).sum::<i64>(), count);
         prop_assert_eq!(states.iter().map(|(_, count)| count).sum::<i64>(), count);
     }
 }

@@ -4,13 +4,13 @@
 //! statements that are judged, with their binds, and not copies of them.
 
 use diesel::{Connection as _, PgConnection};
-use milepost_domain::{BuildId, HostId, ReportId, host::HostRef};
+use milepost_domain::{Bounds, BuildId, HostId, ReportId, host::HostRef};
 use milepost_store::{
     build,
     credential::{self, TokenHash},
     host,
     list::{self, Cursor, Query, ReportsOf},
-    report,
+    report, statistics,
 };
 use milepost_testkit::Database;
 
@@ -109,10 +109,20 @@ fn no_query_of_a_page_or_a_list_reads_a_growing_table_from_end_to_end() {
         [(*what, builds), ("the same of hosts", hosts)]
     });
     let fleet: Work<'_> = Box::new(|c| {
-        Ok(!list::states(c, now - chrono::Duration::days(1), now, &milepost_domain::Bounds::default())?
-            .is_empty())
+        Ok(!list::states(c, now - chrono::Duration::days(1), now, &Bounds::default())?.is_empty())
     });
     let fleet = std::iter::once(("the fleet by state", fleet));
+    // Their ids say which day they are of.
+    let day = build_id.made_at().unwrap().date_naive();
+    let counted = statistics::Query {
+        from: day,
+        until: day.succ_opt().unwrap(),
+        search: parsed("state = running"),
+        bounds: Bounds::default(),
+        now,
+    };
+    let statistics: Work<'_> = Box::new(move |c| Ok(!statistics::of(c, &counted)?.days.is_empty()));
+    let fleet = fleet.chain([("statistics", statistics)]);
     let lookups = works.into_iter().map(|work| (work, "hosts"));
     let lists = listed.chain(fleet).map(|work| (work, ""));
     for ((what, mut work), as_well) in lookups.chain(lists) {

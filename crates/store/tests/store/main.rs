@@ -27,6 +27,8 @@ mod retention;
 mod rows;
 mod search;
 mod sql;
+mod statistics;
 mod stream;
 mod support;
+mod timing;
 mod tokens;

@@ -162,6 +162,46 @@ fn many_old_builds_go_in_several_chunks() {
     let gone = retired(&mut connection, later(401), &BUILDS);
     // With the one that nobody was heard of.
     assert_eq!((gone.builds, gone.unfinished), (1202, false));
+    assert_eq!(count(&mut connection, "plans"), 0, "what nobody expects any more");
+}
+
+#[test]
+fn what_a_build_that_stays_expects_stays() {
+    let database = Database::new();
+    let (store, mut connection) = (store(&database), database.connect());
+    heard(&store, "old", 0);
+    let ended = heard(&store, "ended", 0);
+    store.judge(ended, build::Verdict::Canceled, at(9), &entry()).unwrap();
+    assert_eq!(retired(&mut connection, later(401), &BUILDS).builds, 1);
+    assert_eq!((count(&mut connection, "builds"), count(&mut connection, "plans")), (1, 1));
+}
+
+#[test]
+fn a_build_that_is_opened_just_when_its_plan_goes_is_opened_all_the_same() {
+    let database = Database::new();
+    let (store, mut connection, mut onlooker) = (store(&database), database.connect(), database.connect());
+    open_kickstart(&store, "old");
+    run(&mut connection, "DELETE FROM builds");
+    std::thread::scope(|scope| {
+        let opened = connection
+            .transaction(|connection| {
+                // It finds the plan, and then has to wait for us.
+                run(connection, "LOCK TABLE builds IN SHARE MODE");
+                let opened = scope.spawn(|| open_kickstart(&store, "web1"));
+                let began = std::time::Instant::now();
+                while count(&mut onlooker, "pg_locks WHERE NOT granted AND relation = 'builds'::regclass")
+                    == 0
+                {
+                    assert!(began.elapsed() < std::time::Duration::from_secs(60), "nobody waits");
+                    std::thread::yield_now();
+                }
+                run(connection, "DELETE FROM plans");
+                Ok::<_, diesel::result::Error>(opened)
+            })
+            .unwrap();
+        let build = opened.join().unwrap();
+        assert!(!crate::support::load(&store, build).plan.is_empty());
+    });
 }
 
 #[test]

@@ -215,7 +215,7 @@ pub(crate) async fn page_of_builds(
         list::builds(connection, &query, only.map(|host| host.id))
     })
     .await?;
-    Ok(web::Json(BuildList::of(listing, page, now)))
+    Ok(web::Json(BuildList::of(app, listing, page, now)))
 }
 
 /// The host that somebody names who may see only some.
@@ -313,7 +313,7 @@ pub(crate) async fn create_build(
         Opened::New(opened) => (HttpResponse::Created(), opened),
         Opened::Known(opened) => (HttpResponse::Ok(), opened),
     };
-    let mut view = BuildView::of(host, &build, now);
+    let mut view = BuildView::of(&app, host, &build, now);
     let base = app.base_url(&request);
     let urls = ReportUrls::of(&base, &token);
     view.report_url = Some(urls.path.clone());
@@ -375,7 +375,7 @@ pub(crate) async fn get_build(
     let id = parse_build_id(&id)?;
     let bounds = caller.who.bounds;
     let found = db::read(&app, move |connection| find_build(connection, id, now, &bounds)).await?;
-    Ok(web::Json(BuildView::of(found.host, &found.build, now)))
+    Ok(web::Json(BuildView::of(&app, found.host, &found.build, now)))
 }
 
 /// Record that a build is installed, completed or canceled.
@@ -416,5 +416,5 @@ pub(crate) async fn update_build(
         }
     };
     let found = db::bounded(work).await?;
-    Ok(web::Json(BuildView::of(found.host, &found.build, now)))
+    Ok(web::Json(BuildView::of(&app, found.host, &found.build, now)))
 }

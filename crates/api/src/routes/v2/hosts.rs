@@ -33,7 +33,7 @@ pub(crate) async fn list_hosts(
     let listing = params.into_inner().read(list::FIELDS, list::SORTABLE, now)?;
     let query = listing.query_of(&caller.who.bounds);
     let page = db::read(&app, move |connection| list::hosts(connection, &query)).await?;
-    Ok(web::Json(HostList::new(listing, page, |entry| HostSummary::of(entry, now))))
+    Ok(web::Json(HostList::new(listing, page, |entry| HostSummary::of(&app, entry, now))))
 }
 
 /// How far a host's build is: everything that one host page shows.
@@ -60,7 +60,7 @@ pub(crate) async fn get_host_progress(
     let named = HostRef::parse(&host);
     let (seen, as_of) = look(&app, &named, now).await?;
     caller.who.sees(&seen.host().facts, || Error::not_found("host", &host).into())?;
-    let page = app.shown.page(named, &seen, as_of, now, &app.settings.context())?;
+    let page = app.shown.page(&app, named, &seen, as_of, now)?;
     let etag = EntityTag::new_strong(page.etag);
     let unchanged = match IfNoneMatch::parse(&request) {
         Ok(IfNoneMatch::Any) => true,

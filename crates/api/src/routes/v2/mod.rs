@@ -10,8 +10,10 @@ mod hosts;
 mod memory;
 mod reports;
 mod session;
+mod statistics;
 mod status;
 mod steps;
+mod timings;
 mod tokens;
 mod workflows;
 
@@ -48,12 +50,14 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .service(workflows::list_workflows)
         .service(workflows::put_workflow)
         .service(workflows::delete_workflow)
+        .service(timings::list_timings)
         .service(tokens::list_tokens)
         .service(tokens::create_token)
         .service(tokens::revoke_token)
         .service(audit_trail::list_audit)
         .service(session::get_session)
         .service(events::stream_events)
+        .service(statistics::get_statistics)
         .service(status::get_status);
 }
 
