@@ -42,6 +42,8 @@ list_workflows                401  401x 401  401  401  401  401  200  200  200  
 put_workflow                  401  401x 401  401  401  401  401  403  200  200  403  403  401r 200  403  401
 delete_workflow               401  401x 401  401  401  401  401  403  200  200  403  403  401r 200  403  401
 
+list_timings                  401  401x 401  401  401  401  401  200  200  200  200  200  401r 200  200  401
+get_statistics                401  401x 401  401  401  401  401  200  200  200  200  200  401r 200  200  401
 list_tokens                   401  401x 401  401  401  401  401  403  403  200  200  200  401r 200  200  401
 create_token                  401  401x 401  401  401  401  401  403  403  201  403  201  401r 201  403  401
 revoke_token                  401  401x 401  401  401  401  401  403  403  200  404  200  401r 200  403  401
@@ -56,6 +58,9 @@ report_label_with_body        401  401x 401  401  401  200  200  401  401  401  
 report_label_status           401  401x 401  401  401  200  200  401  401  401  401  401  401  401  401  401
 report_label_status_with_body 401  401x 401  401  401  200  200  401  401  401  401  401  401  401  401  401
 report_batch                  401  401x 401  401  401  200  200  401  401  401  401  401  401  401  401  401
+report_event                  401  401x 401  401  401  200  200  401  401  401  401  401  401  401  401  401
+report_event_by_path          401  401x 401  401  401  200  200  401  401  401  401  401  401  401  401  401
+report_phone_home             401  401x 401  401  401  200  200  401  401  401  401  401  401  401  401  401
 report_built                  404  201  404  404  404  201  201  404  404  404  404  404  404  404  404  404
 report_built_by_get           404  201  404  404  404  201  201  404  404  404  404  404  404  404  404  404
 report_failed                 404  201  404  404  404  201  201  404  404  404  404  404  404  404  404  404
@@ -157,6 +162,10 @@ impl Operation {
             "create_token" => json!({"scope": "admin", "organizations": [ORGANIZATION]}),
             "report_batch" => json!({"reports": [{"label": "get_ks"}]}),
             "update_host" => json!({"name": stage.host, "action": "packages"}),
+            "report_event" | "report_event_by_path" => {
+                json!({"origin": "curtin", "name": "cmd-install", "event_type": "start"})
+            }
+            "report_phone_home" => json!({"instance_id": "i-1", "hostname": "web1"}),
             "report_step" => json!({"label": "get_ks"}),
             "report_label_with_body" | "report_label_status_with_body" => json!({"message": "said"}),
             _ => return None,
