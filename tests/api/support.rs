@@ -84,7 +84,9 @@ pub(crate) fn step<'a>(progress: &'a Value, label: &str) -> &'a Value {
 pub(crate) fn at_rest(mut document: Value) -> Value {
     match &mut document {
         Value::Object(members) => {
-            members.retain(|name, _| !matches!(name.as_str(), "elapsed_seconds" | "duration_seconds"));
+            members.retain(|name, _| {
+                !matches!(name.as_str(), "elapsed_seconds" | "duration_seconds" | "percent" | "eta")
+            });
             members.values_mut().for_each(|member| *member = at_rest(member.take()));
         }
         Value::Array(items) => items.iter_mut().for_each(|item| *item = at_rest(item.take())),
