@@ -31,7 +31,10 @@ fn a_whole_ubuntu_install_is_five_steps_of_hundreds_of_events_and_raises_nothing
     let progress = build.progress(&server);
     let steps = "get_autoinstall=done pre=done storage=done image_write=done bootloader=done packages=done updates=done";
     assert_states(&progress, steps);
-    assert_eq!((&progress["state"], &progress["signals"]), (&"running".into(), &Value::Array(Vec::new())));
+    // What is played was recorded long ago, and so its clock says.
+    let kinds: Vec<&Value> =
+        progress["signals"].as_array().unwrap().iter().map(|signal| &signal["kind"]).collect();
+    assert_eq!((&progress["state"], kinds), (&"running".into(), vec![&Value::from("clock_skew")]));
     assert_eq!(progress["build"]["attempt"], 1);
     let attempts = |step: &Value| step["attempts"].as_u64().unwrap();
     assert!(progress["steps"].as_array().unwrap().iter().map(attempts).all(|attempts| attempts <= 1));

@@ -7,13 +7,15 @@ import { useWindowVirtualizer } from '@tanstack/react-virtual';
 import { listBuilds, type Build } from '../api/client';
 import { cleanLine } from '../clean';
 import { age } from '../format';
-import { counted, t, type Key } from '../messages';
+import { t, word, type Key } from '../messages';
 import { hostHref } from '../place';
 import { Bar } from '../widgets/bar';
 import { StateLabel } from '../widgets/state';
 import { When } from '../widgets/when';
 
 const PAGE = 100;
+/** By how much a signal needs a person; one that is new is grey. */
+const COLOURS: Record<string, 'red' | 'orange' | undefined> = { critical: 'red', warning: 'orange' };
 const COLUMNS = ['host', 'state', 'step', 'progress', 'message', 'age', 'signals'] as const;
 
 interface Found {
@@ -155,11 +157,13 @@ function Cells({ build, now }: { build: Build | undefined; now: number }): React
         )}
       </span>
       <span role="cell" className="mp-cell-signals">
-        {build.rejected_reports > 0 && (
-          <Label color="orange" isCompact icon={<ExclamationTriangleIcon />}>
-            {counted('fleet.rejected', build.rejected_reports)}
-          </Label>
-        )}
+        {build.signals?.map((signal) => (
+          <span key={signal.kind} title={cleanLine(signal.detail)}>
+            <Label color={COLOURS[signal.severity] ?? 'grey'} isCompact icon={<ExclamationTriangleIcon />}>
+              {word('signal', signal.kind)}
+            </Label>
+          </span>
+        ))}
       </span>
     </>
   );

@@ -24,6 +24,8 @@ export function lanesOf(reports: readonly Report[], began: number, end: number):
   const lanes: Lane[] = [];
   let boundary = began;
   for (const report of reports) {
+    // Finer than a step: in the stream, not here.
+    if (report.activity) continue;
     const at = Date.parse(report.received_at);
     let lane = lanes[lanes.length - 1];
     if (!lane || lane.attempt !== report.attempt) {

@@ -7,6 +7,8 @@ import { moment } from '../format';
 import { t, word } from '../messages';
 import { When } from './when';
 
+const VARIANTS: Record<string, 'danger' | 'warning' | 'info' | undefined> = { critical: 'danger', warning: 'warning', info: 'info' };
+
 interface Props {
   signals: Signal[];
   now: number;
@@ -17,11 +19,12 @@ export function Signals({ signals, now }: Props): React.ReactElement | null {
   return (
     <div className="mp-signals">
       {signals.map((signal) => (
-        <Alert key={signal.kind} isInline variant="warning" component="h2" title={word('signal', signal.kind)}>
+        <Alert key={signal.kind} isInline variant={VARIANTS[signal.severity] ?? 'warning'} component="h2" title={word('signal', signal.kind)}>
           {cleanLine(signal.detail)}{' '}
-          <span className="mp-quiet">
+          <span>
             (<When at={signal.since} now={now}>{t('signal.since', { time: moment(Date.parse(signal.since), now) })}</When>)
           </span>
+          {signal.remedy && <p>{cleanLine(signal.remedy)}</p>}
         </Alert>
       ))}
     </div>
