@@ -126,7 +126,9 @@ export function Rows({ rows, now }: { rows: RowsState; now: number }): React.Rea
 
 function Cells({ build, now }: { build: Build | undefined; now: number }): React.ReactElement {
   if (!build) return <span role="cell" className="mp-quiet">…</span>;
-  const { host, current_step: step, last_message: message, last_report_at: heard } = build;
+  const { host, current_step: step, last_message: message, last_report_at: heard, signals = [] } = build;
+  // The most urgent comes first; the page of the host has all of them.
+  const urgent = signals[0];
   return (
     <>
       <span role="cell" className="mp-cell-host">
@@ -157,13 +159,14 @@ function Cells({ build, now }: { build: Build | undefined; now: number }): React
         )}
       </span>
       <span role="cell" className="mp-cell-signals">
-        {build.signals?.map((signal) => (
-          <span key={signal.kind} title={cleanLine(signal.detail)}>
-            <Label color={COLOURS[signal.severity] ?? 'grey'} isCompact icon={<ExclamationTriangleIcon />}>
-              {word('signal', signal.kind)}
+        {urgent && (
+          <span title={signals.map((signal) => cleanLine(signal.detail)).join('\n')}>
+            <Label color={COLOURS[urgent.severity] ?? 'grey'} isCompact icon={<ExclamationTriangleIcon />}>
+              {word('signal', urgent.kind)}
             </Label>
+            {signals.length > 1 && ` +${signals.length - 1}`}
           </span>
-        ))}
+        )}
       </span>
     </>
   );
