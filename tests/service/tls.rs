@@ -7,6 +7,7 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
+use milepost_testkit::Contract;
 use serde_json::{Value, json};
 
 use crate::{
@@ -85,6 +86,17 @@ impl Site {
         let said = String::from_utf8(output.stdout).unwrap();
         let (body, status) = said.rsplit_once('\n').unwrap();
         (status.to_owned(), serde_json::from_str(body).unwrap())
+    }
+
+    /// Only the status.
+    fn status_as(&self, port: &str, pair: &Pair, path: &str, options: &[&str]) -> String {
+        let mut curl = Command::new("curl");
+        curl.args(["-sS", "--max-time", "20", "-o", "/dev/null", "-w", "%{http_code}"]);
+        curl.args(["--resolve", &format!("{NAME}:{port}:127.0.0.1"), "--cacert"])
+            .arg(self.place.file("ca.pem"));
+        curl.arg("--cert").arg(&pair.certificate).arg("--key").arg(&pair.key);
+        let output = curl.args(options).arg(format!("https://{NAME}:{port}{path}")).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
     }
 
     fn curl_as(&self, port: &str, pair: &Pair, options: &[&str]) -> (Option<i32>, String) {
@@ -216,6 +228,49 @@ fn a_certificate_of_a_trusted_host_acts_with_its_scope_and_another_one_with_none
     // A page of somebody else in the browser of whoever has it installed there.
     let elsewhere = [&open[..], &["-H", "Origin: https://elsewhere.example.com"]].concat();
     assert_eq!(site.ask_as(&port, &foreman, "/api/v2/builds", &elsewhere).0, "403");
+    service.stop();
+}
+
+/// What a host that may manage is answered at every operation of the document, by its certificate alone:
+/// the column of `tests/access/table.rs` that needs TLS.
+#[test]
+fn a_certificate_is_let_in_everywhere_where_its_scope_is_and_nowhere_else() {
+    let site = Site::new();
+    let (service, port) = site.start();
+    let foreman = site.puppet.issue("/CN=foreman.example.com", "DNS:foreman.example.com");
+    let mut seen = 0;
+    for (path, item) in Contract::published().document()["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let id = operation["operationId"].as_str().unwrap();
+            let parts = path.split('/').map(|part| match part {
+                "{id}" | "{report}" => "0193b0a0-0000-7000-8000-000000000001",
+                part if part.starts_with('{') => "no_such",
+                part => part,
+            });
+            let place = parts.collect::<Vec<_>>().join("/");
+            let method = method.to_uppercase();
+            let mut options = vec!["-X", &method];
+            if operation.get("requestBody").is_some() {
+                options.extend(["-H", "Content-Type: application/json", "-d", "{}"]);
+            }
+            if id == "stream_events" {
+                // It has no end, so its head has to do.
+                options = vec!["--head"];
+            }
+            let status = site.status_as(&port, &foreman, &place, &options);
+            let expected: &[&str] = match operation["x-scope"].as_str() {
+                Some("read" | "manage") => &["200", "404", "422"],
+                Some(_) => &["403"],
+                None if id == "update_host" => &["403", "422"],
+                None if id.starts_with("report_built") || id.starts_with("report_failed") => &["404"],
+                None if place.starts_with("/unattended") => &["401"],
+                None => &["200"],
+            };
+            assert!(expected.contains(&&*status), "{id} answered {status}, not one of {expected:?}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 40, "every operation is asked: {seen}");
     service.stop();
 }
 
