@@ -16,8 +16,8 @@ use crate::support::{
 /// The organization of every host that is asked for.
 pub(crate) const ORGANIZATION: &str = "acme";
 
-/// Who calls, in the order of the table's columns. A caller `certificate`, known by what its
-/// connection shows, belongs behind `link`.
+/// Who calls, in the order of the table's columns. One more, known by the certificate that its connection
+/// shows, needs TLS: `tests/service/tls.rs` asks every operation with that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Caller {
     /// Without any credential.
