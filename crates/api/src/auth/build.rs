@@ -103,7 +103,7 @@ pub(crate) async fn reporter(
     };
     let found = match sent {
         Some(token) => {
-            by_token(app, request, &token).await.map_err(|problem| app.limits.guessed(request, app, problem))
+            by_token(app, request, token).await.map_err(|problem| app.limits.guessed(request, app, problem))
         }
         None => by_place(app, request, mac).await,
     };
@@ -124,14 +124,14 @@ pub(crate) async fn reporter(
 async fn by_token(
     app: &web::Data<App>,
     request: &HttpRequest,
-    token: &str,
+    token: String,
 ) -> Result<(Reporter, Time), Problem> {
-    if let Some(pass) = app.keys.pass(token)? {
-        let (announced, token) = (Some(Arc::clone(&pass.announced)), Some(token.to_owned()));
+    if let Some(pass) = app.keys.pass(&token)? {
+        let (announced, token) = (Some(Arc::clone(&pass.announced)), Some(token));
         return Ok((Reporter { build: pass.build, announced, token }, pass.announced.expires_at));
     }
     let unknown = || Problem::new(Code::Unauthenticated, "this token opens no build");
-    let hash = BuildToken::from_str(token).map_err(|_| unknown())?.hash();
+    let hash = BuildToken::from_str(&token).map_err(|_| unknown())?.hash();
     let Credential { build, expires_at } = if let Some(known) = app.store.remembered_credential(hash) {
         known
     } else {
@@ -140,7 +140,7 @@ async fn by_token(
         let store = app.store.clone();
         db::bounded(move || store.credential(hash)).await?.ok_or_else(unknown)?
     };
-    Ok((Reporter { build, announced: None, token: Some(token.to_owned()) }, expires_at))
+    Ok((Reporter { build, announced: None, token: Some(token) }, expires_at))
 }
 
 /// By MAC or address, as Foreman does it where it runs without tokens: any MAC that was sent counts,

@@ -32,9 +32,6 @@ const VERIFIED: NonZeroUsize = match NonZeroUsize::new(16_384) {
 /// The longest token that is looked at, in bytes.
 const TOKEN_MAX: usize = 4_096;
 
-/// What is said of a token that no key verifies.
-pub(super) const STRANGE: &str = "the token is not one of this service";
-
 /// A key that cannot be one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidKey {
@@ -216,7 +213,8 @@ impl Keys {
 
     /// What a token says, if its signature is right and its time has not run out.
     pub(super) fn verify(&self, token: &str, now: Time) -> Result<Holder, Problem> {
-        let verified = self.verify_at_any_time(token)?;
+        let strange = "the token is not one of this service; make one with `milepost token create`";
+        let verified = self.verify_at_any_time(token, strange)?;
         if verified.expires_at.is_some_and(|at| at <= now) {
             let detail = "the token has run out; make a new one with `milepost token create`";
             return Err(Problem::new(Code::CredentialExpired, detail));
@@ -224,14 +222,14 @@ impl Keys {
         Ok(verified.holder)
     }
 
-    /// What a token says, if its signature is right, whether or not its time has run out.
-    pub(super) fn verify_at_any_time(&self, token: &str) -> Result<Verified, Problem> {
+    /// What a token says, if its signature is right, whether or not its time has run out; `strange` is what
+    /// is said of one that no key verifies.
+    pub(super) fn verify_at_any_time(&self, token: &str, strange: &str) -> Result<Verified, Problem> {
         if let Some(known) = self.verified().get(token) {
             return Ok(known.clone());
         }
-        let (claims, grants) = self.decode(token).ok_or_else(|| {
-            Problem::new(Code::Unauthenticated, format!("{STRANGE}; make one with `milepost token create`"))
-        })?;
+        let (claims, grants) =
+            self.decode(token).ok_or_else(|| Problem::new(Code::Unauthenticated, strange))?;
         let expires_at = claims.expires_at();
         let holder = claims.into_holder(grants)?;
         let verified = Verified { holder, expires_at };
