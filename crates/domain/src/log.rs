@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 
 /// How many bytes of log are kept per report.
 pub const LOG_MAX: usize = 64 * 1024;
+/// The most lines of a log that are shown beside what it tells of.
+pub const TAIL_LINES: usize = 20;
+/// The most bytes of them.
+pub const TAIL_BYTES: usize = 2 * 1024;
 /// The longest beginning of a line that is dropped to start at a whole one.
 const HALF_LINE_MAX: usize = 1024;
 
@@ -68,6 +72,23 @@ impl Log {
         self.cut
     }
 
+    /// Its last lines, whole ones, [`TAIL_LINES`] and [`TAIL_BYTES`] at most; of a last line that is longer
+    /// still, its end.
+    #[must_use]
+    pub fn tail(&self) -> &str {
+        let text = self.text.trim_end();
+        let starts = text.rmatch_indices('\n').map(|(at, _)| at + 1).chain([0]);
+        let fits = |start: &usize| text.len() - start <= TAIL_BYTES;
+        let start = starts.take(TAIL_LINES).take_while(fits).last().unwrap_or_else(|| {
+            let mut at = text.len().saturating_sub(TAIL_BYTES);
+            while !text.is_char_boundary(at) {
+                at += 1;
+            }
+            at
+        });
+        text.get(start..).unwrap_or(text)
+    }
+
     /// What a reader is shown: the text, with a mark in front where it was cut.
     #[must_use]
     pub fn shown(&self) -> String {
@@ -96,12 +117,32 @@ mod tests {
         assert!(log.shown().starts_with("[... "));
     }
 
+    fn tail_of(text: &str) -> String {
+        Log::from_bytes(text.as_bytes()).unwrap().tail().to_owned()
+    }
+
+    #[test]
+    fn the_tail_is_the_last_whole_lines() {
+        let lines = |range: std::ops::RangeInclusive<u32>| {
+            range.map(|number| format!("line {number}")).collect::<Vec<_>>().join("\n")
+        };
+        assert_eq!(tail_of("\nError: no space left on device\n\n"), "\nError: no space left on device");
+        assert_eq!(tail_of(&lines(1..=100)), lines(81..=100));
+        let long = "x".repeat(TAIL_BYTES - 4);
+        assert_eq!(tail_of(&format!("before\n{long}\nend\n")), format!("{long}\nend"));
+        assert_eq!(tail_of(&format!("before\n{long}\nthe end\n")), "the end");
+        assert_eq!(tail_of(&format!("before\n{}", "ž".repeat(TAIL_BYTES))), "ž".repeat(TAIL_BYTES / 2));
+    }
+
     proptest! {
         #[test]
         fn any_bytes_give_bounded_clean_text(bytes in proptest::collection::vec(any::<u8>(), 0..2000), repeat in 1_usize..150) {
             if let Some(log) = Log::from_bytes(&bytes.repeat(repeat)) {
                 prop_assert!(log.text().len() <= LOG_MAX);
                 prop_assert!(!log.text().contains('\0'));
+                let tail = log.tail();
+                prop_assert!(!tail.is_empty() && tail.len() <= TAIL_BYTES && tail.lines().count() <= TAIL_LINES);
+                prop_assert!(log.text().trim_end().ends_with(tail));
             }
         }
     }

@@ -5,7 +5,11 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use milepost_domain::{Build, BuildId, Id, Label, Log, Plan, Report, ReportId, event::Place};
+use milepost_domain::{
+    Build, BuildId, Id, Label, Log, Plan, Report, ReportId, Status,
+    event::Place,
+    signal::{LogTail, failed_run},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -94,6 +98,36 @@ pub(crate) fn load_all(connection: &mut PgConnection, build: &Build) -> Result<V
         .select(ReportRow::as_select())
         .load(connection)?;
     rows.into_iter().map(|row| Ok(row.into_domain(&build.plan)?.report)).collect()
+}
+
+/// The end of the log of what a build failed in: of the step that failed, else of what was said of the whole
+/// installation since. `None` while it has not failed, and where nothing was sent.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub fn failure_log(connection: &mut PgConnection, build: &Build) -> Result<Option<LogTail>> {
+    let Some(run) = failed_run(build) else { return Ok(None) };
+    let (since, attempt) = (run.finished_at.unwrap_or(run.started_at), build.course.attempt);
+    let is_of_step = reports::label.eq(run.label.as_str());
+    let found: Option<(Uuid, Option<String>)> = reports::table
+        .filter(reports::build_id.eq(build.id.uuid()))
+        .filter(reports::attempt.eq(i16::try_from(attempt).unwrap_or(i16::MAX)))
+        .filter(reports::status.eq(Status::Failed.as_str()))
+        .filter(reports::received_at.ge(since))
+        .filter(reports::log.is_not_null().or(reports::log_bytes.is_not_null()))
+        // What failed within the step, or around it, is an activity.
+        .filter(is_of_step.clone().or(reports::label.eq(Label::built().as_str().to_owned())).or(reports::activity.eq(true)))
+        .order((is_of_step.desc(), reports::position.desc()))
+        .select((reports::id, reports::log))
+        .first(connection)
+        .optional()?;
+    let Some((id, short)) = found else { return Ok(None) };
+    let report = Id::from_uuid(id);
+    let log = match short {
+        Some(text) => Log::from_parts(text, 0),
+        None => log(connection, build.id, report)?,
+    };
+    Ok(Some(LogTail::of(report, &log)))
 }
 
 /// The log that came with a report.

@@ -15,8 +15,10 @@ mod text;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
-use crate::{Build, State, Time, Timings};
+pub use self::outcome::failed_run;
+use crate::{Build, Log, ReportId, State, Time, Timings};
 
 /// What needs a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -63,6 +65,28 @@ pub struct Mute {
     pub reason: String,
 }
 
+/// The end of the log of what failed, where a failure is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LogTail {
+    /// The report that it came with; `/api/v2/builds/{id}/reports/{report}/log` has all of it.
+    pub report_id: Uuid,
+    /// Its last lines: 20 and 2 KiB at most.
+    #[schema(example = "Running transaction test\nError: no space left on device")]
+    pub text: String,
+    /// Whether there is more before them.
+    pub is_cut: bool,
+}
+
+impl LogTail {
+    /// The end of a log that came with a report.
+    #[must_use]
+    pub fn of(report: ReportId, log: &Log) -> Self {
+        let text = log.tail();
+        let is_cut = log.cut() > 0 || text.len() < log.text().trim_end().len();
+        Self { report_id: report.uuid(), text: text.to_owned(), is_cut }
+    }
+}
+
 /// Something derived that needs a person; it clears itself when its reason is gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Signal {
@@ -82,6 +106,9 @@ pub struct Signal {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "look at the host's console; if it shows nothing, at its power and its boot order")]
     pub remedy: Option<String>,
+    /// The end of the log of what failed, on the page of a single build; lists leave it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogTail>,
     /// Somebody does not want to hear of it now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub muted: Option<Mute>,
@@ -94,6 +121,8 @@ pub struct Context<'a> {
     pub timings: Option<&'a Timings>,
     /// Reports extend the credential of a build, so it does not run out while any come.
     pub extends: bool,
+    /// The end of the log of the step that failed.
+    pub failure_log: Option<&'a LogTail>,
     /// Somebody does not want to hear of this host.
     pub muted: Option<&'a Mute>,
 }
@@ -115,7 +144,7 @@ pub fn signals(build: &Build, now: Time, context: &Context<'_>) -> Vec<Signal> {
         return Vec::new();
     }
     let found = [
-        outcome::failed_step(build),
+        outcome::failed_step(build, context),
         boots::boot_loop(build),
         silence::stalled(build, now, context),
         silence::overdue(build, now, context),
@@ -134,7 +163,7 @@ pub fn signals(build: &Build, now: Time, context: &Context<'_>) -> Vec<Signal> {
 
 impl Signal {
     fn new(kind: SignalKind, severity: Severity, since: Time, detail: String) -> Self {
-        Self { kind, severity, since, detail, remedy: None, muted: None }
+        Self { kind, severity, since, detail, remedy: None, log: None, muted: None }
     }
 
     fn with_remedy(self, remedy: &str) -> Self {

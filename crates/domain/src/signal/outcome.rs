@@ -6,7 +6,7 @@
 use chrono::TimeDelta;
 
 use crate::{
-    Build, RunState, State, Time,
+    Build, RunState, State, StepRun, Time,
     progress::name_of,
     signal::{
         Context, Severity, Signal, SignalKind,
@@ -19,15 +19,19 @@ const MESSAGE_MAX: usize = 300;
 /// A credential is about to run out this long before it does: time enough to give it another.
 const EXPIRING: TimeDelta = TimeDelta::minutes(30);
 
-/// A step failed, and nothing better was heard since.
-pub(super) fn failed_step(build: &Build) -> Option<Signal> {
+/// The step that a failed build failed in; `None` while it has not.
+#[must_use]
+pub fn failed_run(build: &Build) -> Option<&StepRun> {
     let course = &build.course;
-    if course.state != State::Failed {
-        return None;
-    }
     let failed = course.runs_now().filter(|run| run.state == RunState::Failed);
     // Where the install failed as a whole, the step that it failed in says more than `built`.
-    let run = failed.max_by_key(|run| (!run.label.is_built(), run.finished_at))?;
+    failed.max_by_key(|run| (!run.label.is_built(), run.finished_at)).filter(|_| course.state == State::Failed)
+}
+
+/// A step failed, and nothing better was heard since.
+pub(super) fn failed_step(build: &Build, context: &Context<'_>) -> Option<Signal> {
+    let course = &build.course;
+    let run = failed_run(build)?;
     let since = run.finished_at.unwrap_or(run.started_at);
     let planned = build.plan.get(&run.label).map(|step| step.name.clone());
     let name = run.name.clone().or(planned).unwrap_or_else(|| name_of(&run.label));
@@ -43,8 +47,12 @@ pub(super) fn failed_step(build: &Build) -> Option<Signal> {
         _ => ", and said nothing of why".to_owned(),
     };
     let detail = format!("'{name}' failed{after}{said}");
-    let remedy = "read the log of the report that says so; a retry that gets on clears this";
-    Some(Signal::new(SignalKind::FailedStep, Severity::Critical, since, detail).with_remedy(remedy))
+    let remedy = match context.failure_log {
+        Some(_) => "the end of its log says why; a retry that gets on clears this",
+        None => "read the log of the report that says so; a retry that gets on clears this",
+    };
+    let signal = Signal::new(SignalKind::FailedStep, Severity::Critical, since, detail).with_remedy(remedy);
+    Some(Signal { log: context.failure_log.cloned(), ..signal })
 }
 
 /// The credential of a running build is about to run out, or has.

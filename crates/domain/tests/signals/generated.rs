@@ -182,7 +182,7 @@ impl Seen {
     }
 
     fn look(&self, now: Time, timings: Option<&Timings>) -> Vec<Signal> {
-        let found = signals(&self.build, now, &Context { timings, extends: true, muted: None });
+        let found = signals(&self.build, now, &Context { timings, extends: true, ..Context::default() });
         for (at, signal) in found.iter().enumerate() {
             assert!(found.iter().skip(at + 1).all(|other| other.kind != signal.kind), "twice: {found:#?}");
             assert!(signal.since <= now && !signal.detail.is_empty(), "{signal:#?}");

@@ -23,6 +23,13 @@ stories! {
         0:05:00  storage failed
         0:05:00  => failed_step 'Partitioning' 'said nothing of why'
     "
+    the_end_of_its_log_stands_beside_a_failure_and_nothing_else: "kickstart" "
+        log No space left on device
+        0:05:00  packages failed 'dnf ended with 1'
+        0:05:00  => failed_step 'dnf ended with 1' 'No space left' 'the end of its log says why'
+        0:06:00  packages init
+        2:00:00  => stalled 'log None'
+    "
     a_first_boot_that_fails_is_told: "kickstart" "
         0:05:00  built
         0:09:00  first_boot failed 'unit web.service failed'

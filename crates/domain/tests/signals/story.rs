@@ -8,15 +8,15 @@
 //! 0:01:00  (cancel)  (close)  (refuse packagez)  (limit 30)                    what befalls the build
 //! 0:20:00  => stalled 'part of what it says' clock_skew                        all that is signalled then
 //! 0:20:00  => nothing
-//! known 20 builds x1      extends      muted 2:00:00 new firmware              what is known beside it
+//! known 20 builds x1   extends   muted 2:00:00 new firmware   log no space left     what is known beside it
 //! ```
 
 use chrono::{Duration, TimeDelta};
 use milepost_domain::{
-    Build, Percent, Plan, Report, ReportId, Status, Time, Timings,
+    Build, Log, Percent, Plan, Report, ReportId, Status, Time, Timings,
     build::MarkedEvent,
     evidence::Evidence,
-    signal::{Context, Mute, Signal, signals},
+    signal::{Context, LogTail, Mute, Signal, signals},
 };
 
 use crate::known;
@@ -39,6 +39,7 @@ struct Story {
     timings: Option<Timings>,
     extends: bool,
     muted: Option<Mute>,
+    failure_log: Option<LogTail>,
 }
 
 /// Plays a story of a build of that workflow.
@@ -46,7 +47,14 @@ struct Story {
 pub(crate) fn tell(workflow: &str, told: &str) {
     let plan = if workflow == "none" { Plan::default() } else { known::plan(workflow) };
     let build = known::open(workflow, plan);
-    let mut story = Story { build, arrived: Vec::new(), timings: None, extends: false, muted: None };
+    let mut story = Story {
+        build,
+        arrived: Vec::new(),
+        timings: None,
+        extends: false,
+        muted: None,
+        failure_log: None,
+    };
     for line in told.lines().map(str::trim).filter(|line| !line.is_empty()) {
         story.read(line);
     }
@@ -68,6 +76,10 @@ impl Story {
             "muted" => {
                 let (until, reason) = rest.split_once(' ').unwrap();
                 self.muted = Some(Mute { until: time(until), reason: reason.to_owned() });
+            }
+            "log" => {
+                let log = Log::from_bytes(rest.as_bytes()).unwrap();
+                self.failure_log = Some(LogTail::of(ReportId::from_word("log"), &log));
             }
             _ if rest.starts_with("=>") => self.look(time(first), rest.trim_start_matches("=>")),
             _ if rest.starts_with('(') => self.befall(time(first), rest.trim_matches(['(', ')'])),
@@ -139,8 +151,12 @@ impl Story {
     #[track_caller]
     fn look(&mut self, now: Time, expected: &str) {
         self.build.settle(now);
-        let context =
-            Context { timings: self.timings.as_ref(), extends: self.extends, muted: self.muted.as_ref() };
+        let context = Context {
+            timings: self.timings.as_ref(),
+            extends: self.extends,
+            failure_log: self.failure_log.as_ref(),
+            muted: self.muted.as_ref(),
+        };
         let found = signals(&self.build, now, &context);
         let mut expected = words(expected).into_iter().filter(|word| word != "nothing").peekable();
         let told = format!("at {}: {found:#?}", now - known::opened());
@@ -148,8 +164,8 @@ impl Story {
             assert_eq!(Some(kind(signal)), expected.next(), "{told}");
             assert!(signal.since <= now, "{told}");
             while let Some(part) = expected.next_if(|word| word.starts_with('\'')) {
-                let Signal { detail, remedy, severity, muted, .. } = signal;
-                let says = format!("{detail} {remedy:?} {severity:?} {muted:?}");
+                let Signal { detail, remedy, severity, log, muted, .. } = signal;
+                let says = format!("{detail} {remedy:?} {severity:?} log {log:?} {muted:?}");
                 assert!(says.contains(part.trim_matches('\'')), "'{part}' is not said {told}");
             }
         }
