@@ -177,6 +177,7 @@ look_for_tests() {
     need nodejs nodejs has node
     need npm npm has npm
     need chromium chromium has_chromium
+    need prometheus golang-github-prometheus has promtool
 }
 
 # --- How to get it? ---------------------------------------------------------------------------------------------------
@@ -222,6 +223,17 @@ no_idle_cluster() {
     as_root sh -c 'mkdir -p "${1%/*}" && echo "create_main_cluster = false" >>"$1"' sh "$conf"
 }
 
+# Debian starts a Prometheus as soon as its package is installed. Only its promtool is wanted, so only that is unpacked.
+unpack_promtool() {
+    has dpkg-deb && has tar || return 0
+    dir=$(mktemp -d) || return 1
+    status=0
+    (cd "$dir" && apt-get download prometheus && dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool) || status=1
+    as_root install -m 755 "$dir/usr/bin/promtool" /usr/local/bin/promtool || status=1
+    rm -rf "$dir"
+    return "$status"
+}
+
 install_with_apt() {
     apt update
     case " $* " in
@@ -230,7 +242,15 @@ install_with_apt() {
             no_idle_cluster
             ;;
     esac
-    apt install --no-install-recommends "$@"
+    for package in "$@"; do
+        shift
+        if [ "$package" = prometheus ]; then
+            unpack_promtool
+        else
+            set -- "$@" "$package"
+        fi
+    done
+    [ $# -eq 0 ] || apt install --no-install-recommends "$@"
 }
 
 install_with_dnf() {

@@ -44,6 +44,9 @@ fn every_change_that_a_token_can_make_is_entered() {
         .expect(200);
     let _ = deploy.delete("/api/v2/workflows/site").expect(200);
     let _ = deploy.delete("/api/v2/steps/site_step").expect(200);
+    let mute = json!({"host": "web1.example.com", "for_seconds": 60, "reason": "new firmware"});
+    let mute = text(&deploy.post("/api/v2/mutes", &mute).expect(201).json()["id"]);
+    let _ = deploy.delete(&format!("/api/v2/mutes/{mute}")).expect(200);
     let token = deploy.post("/api/v2/tokens", &json!({"scope": "read", "name": "screen"})).expect(201).json();
     let path = format!("/api/v2/tokens/{}", text(&token["id"]));
     let body = [SENDS_JSON, ("x-request-id", "a-change-4711")];
@@ -60,6 +63,8 @@ fn every_change_that_a_token_can_make_is_entered() {
         ("put_workflow", "workflow site".to_owned()),
         ("delete_workflow", "workflow site".to_owned()),
         ("delete_step", "step site_step".to_owned()),
+        ("create_mute", format!("mute {mute}")),
+        ("delete_mute", format!("mute {mute}")),
         ("create_token", format!("token {}", text(&token["id"]))),
         ("revoke_token", format!("token {}", text(&token["id"]))),
     ];

@@ -87,6 +87,8 @@ pub(crate) struct Stage {
     pub(crate) report: String,
     /// A token that is there to be revoked.
     pub(crate) token: String,
+    /// A mute of the host, there to be ended.
+    pub(crate) mute: String,
     /// A step and a workflow, there to be removed.
     pub(crate) word: String,
 }
@@ -192,7 +194,10 @@ impl Stage {
             let _ = manage.put(&format!("/api/v2/workflows/{word}"), &workflow).expect(200);
         }
         let (_, token) = made(server, &json!({"scope": "read", "organizations": [ORGANIZATION]}));
-        Self { host, build, report: text(&list["results"][0]["id"]), token, word }
+        let mute = json!({"host": host, "for_seconds": 60, "reason": "new firmware"});
+        let mute = server.manage().post("/api/v2/mutes", &mute).expect(201).json();
+        let (report, mute) = (text(&list["results"][0]["id"]), text(&mute["id"]));
+        Self { host, build, report, token, mute, word }
     }
 
     /// How many reports its build has.

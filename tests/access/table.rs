@@ -34,6 +34,9 @@ list_hosts                    401  401x 401  401  401  401  401  200  200  200  
 get_host_progress             401  401x 401  401  401  401  401  200  200  200  404  200  401r 200  200  401
 list_host_builds              401  401x 401  401  401  401  401  200  200  200  404  200  401r 200  200  401
 list_host_reports             401  401x 401  401  401  401  401  200  200  200  404  200  401r 200  200  401
+list_mutes                    401  401x 401  401  401  401  401  200  200  200  200  200  401r 200  200  401
+create_mute                   401  401x 401  401  401  401  401  403  201  201  404  201  401r 201  403  401
+delete_mute                   401  401x 401  401  401  401  401  403  200  200  404  200  401r 200  403  401
 
 list_steps                    401  401x 401  401  401  401  401  200  200  200  200  200  401r 200  200  401
 put_step                      401  401x 401  401  401  401  401  403  200  200  403  403  401r 200  403  401
@@ -137,7 +140,11 @@ impl Operation {
 
     /// The path of this operation on what is there, with the token where the path has one.
     fn path(&self, stage: &Stage, token: &str) -> String {
-        let id = if self.path.contains("/tokens/") { &stage.token } else { &stage.build.id };
+        let id = match &self.path {
+            path if path.contains("/tokens/") => &stage.token,
+            path if path.contains("/mutes/") => &stage.mute,
+            _ => &stage.build.id,
+        };
         let path = self
             .path
             .replace("{token}", token)
@@ -159,6 +166,7 @@ impl Operation {
             "update_build" => json!({"state": "completed"}),
             "put_step" => json!({"name": "Another name", "priority": 501, "weight_seconds": 60}),
             "put_workflow" => json!({"title": "A workflow", "steps": [{"label": "packages"}]}),
+            "create_mute" => json!({"host": stage.host, "for_seconds": 60, "reason": "new firmware"}),
             "create_token" => json!({"scope": "admin", "organizations": [ORGANIZATION]}),
             "report_batch" => json!({"reports": [{"label": "get_ks"}]}),
             "update_host" => json!({"name": stage.host, "action": "packages"}),

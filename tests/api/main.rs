@@ -20,6 +20,7 @@ mod lists;
 mod live;
 mod main_job;
 mod monitoring;
+mod mutes;
 mod progress;
 mod registry;
 mod reports;

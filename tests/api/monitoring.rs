@@ -72,12 +72,15 @@ fn every_alert_and_panel_asks_for_what_a_running_service_counts() {
         report(&first, &build, step);
     }
     let _ = open(&first, "web2.example.com");
+    let failed = open(&first, "web3.example.com");
+    report(&first, &failed, "packages/failed");
     // It counts what it finds when it starts, unless the first one was quicker to learn of it.
     let second = first.beside(Options::default());
     let began = Instant::now();
     let known = loop {
         let samples = samples(&[&first, &second]);
-        if samples.contains_key("milepost_builds") && samples.contains_key("milepost_step_seconds_bucket") {
+        let counted = ["milepost_builds", "milepost_signals", "milepost_step_seconds_bucket"];
+        if counted.iter().all(|name| samples.contains_key(*name)) {
             break samples;
         }
         assert!(began.elapsed() < Duration::from_secs(60), "it is never counted: {samples:?}");
@@ -98,10 +101,32 @@ fn every_alert_and_panel_asks_for_what_a_running_service_counts() {
     let text = first.anyone().get("/metrics").expect(200).text;
     for line in [
         r#"milepost_builds_reached_total{workflow="kickstart",state="completed"} 1"#,
-        r#"milepost_builds_reached_total{workflow="kickstart",state="pending"} 2"#,
+        r#"milepost_builds_reached_total{workflow="kickstart",state="pending"} 3"#,
+        r#"milepost_state_seconds_count{workflow="kickstart",state="installed"} 1"#,
+        r#"milepost_state_seconds_count{workflow="kickstart",state="pending"} 2"#,
     ] {
         assert!(text.lines().any(|said| said == line), "{line} is not in\n{text}");
     }
+    let text = second.anyone().get("/metrics").expect(200).text;
+    for line in [
+        r#"milepost_signals{kind="failed_step",muted="false"} 1"#,
+        r#"milepost_signals{kind="failed_step",muted="true"} 0"#,
+        r#"milepost_signals{kind="boot_loop",muted="false"} 0"#,
+    ] {
+        assert!(text.lines().any(|said| said == line), "{line} is not in\n{text}");
+    }
+}
+
+#[test]
+fn prometheus_can_load_the_alert_rules() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/monitoring/alerts.yml");
+    let checked = std::process::Command::new("promtool").args(["check", "rules", file]).output();
+    let checked = checked.expect("promtool, which `make deps-test` installs");
+    let said =
+        String::from_utf8_lossy(&checked.stdout).into_owned() + &String::from_utf8_lossy(&checked.stderr);
+    assert!(checked.status.success(), "{said}");
+    let rules = ALERTS.matches("- alert: ").count();
+    assert!(said.contains(&format!("SUCCESS: {rules} rules found")), "{said}");
 }
 
 #[test]

@@ -6,7 +6,8 @@ use milepost_testkit::{Answer, Options, Server};
 use serde_json::{Value, json};
 
 use crate::support::{
-    build_of, open, open_as, open_at, post_form, progress, report, report_at, server_time, step, text, time,
+    Opened, SENDS_TEXT, build_of, open, open_as, open_at, post_form, progress, report, report_at,
+    server_time, step, text, time,
 };
 
 const HOST: &str = "web1.example.com";
@@ -263,6 +264,57 @@ fn a_silence_is_a_signal_and_the_next_report_clears_it() {
     assert!(text(&signal["remedy"]).contains("console"), "{signal}");
     report(&server, &build, "storage/init");
     assert_eq!(signals(&progress(&server, HOST)), [""; 0]);
+}
+
+/// Fails a step with a log, as a template does.
+#[track_caller]
+fn fail(server: &Server, build: &Opened, step: &str, log: &str) {
+    let path = format!("/unattended/step/{}/{step}/failed", build.token);
+    let _ = server.anyone().send("POST", &path, &[], Some(log.as_bytes())).expect(200);
+}
+
+#[test]
+fn the_page_of_what_failed_has_the_end_of_its_log() {
+    let server = Server::start();
+    let build = open(&server, HOST);
+    let long: String = (1..=500).map(|number| format!("line {number}\n")).collect();
+    fail(&server, &build, "packages", &format!("{long}Error: no space left on device\n"));
+    let log = progress(&server, HOST)["signals"][0]["log"].clone();
+    let tail = text(&log["text"]);
+    assert!(tail.starts_with("line 482\n") && tail.ends_with("\nError: no space left on device"), "{tail}");
+    assert_eq!((tail.lines().count(), &log["is_cut"]), (20, &json!(true)));
+    let whole = format!("/api/v2/builds/{}/reports/{}/log", build.id, text(&log["report_id"]));
+    assert!(server.read().get(&whole).expect(200).text.starts_with("line 1\n"));
+    let one = server.read().get(&format!("/api/v2/builds/{}", build.id)).expect(200).json();
+    assert_eq!(one["signals"][0]["log"], log);
+    let list = server.read().get("/api/v2/builds").expect(200).json();
+    assert!(list["results"][0]["signals"][0].get("log").is_none(), "a list has none");
+    report(&server, &build, "packages/init");
+    assert_eq!(signals(&progress(&server, HOST)), [""; 0]);
+    fail(&server, &build, "packages", "again\n");
+    assert_eq!(progress(&server, HOST)["signals"][0]["log"]["text"], "again", "the last one counts");
+}
+
+#[test]
+fn the_log_of_the_whole_installation_stands_in_for_that_of_the_step() {
+    let server = Server::start();
+    let build = open(&server, HOST);
+    fail(&server, &build, "storage", "an earlier failure\n");
+    report(&server, &build, "storage/init");
+    report(&server, &build, "packages/init");
+    let answer = server.anyone().send(
+        "POST",
+        &format!("/unattended/failed?token={}", build.token),
+        &[SENDS_TEXT],
+        Some(b"the installer's own log\n"),
+    );
+    assert_eq!(answer.status, 201);
+    let shown = progress(&server, HOST);
+    assert!(text(&shown["signals"][0]["detail"]).starts_with("'Package installation' failed"), "{shown}");
+    assert_eq!(shown["signals"][0]["log"]["text"], "the installer's own log");
+    let silent = open(&server, "web2.example.com");
+    report(&server, &silent, "packages/failed");
+    assert!(progress(&server, "web2.example.com")["signals"][0].get("log").is_none());
 }
 
 #[test]

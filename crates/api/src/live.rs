@@ -7,7 +7,11 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use actix_web::{rt::time, web::Bytes};
 use futures::stream::{self, Stream};
-use milepost_domain::{Bounds, Time, search::Expr};
+use milepost_domain::{
+    Bounds, Time,
+    search::{Expr, Field},
+    signal::SignalKind,
+};
 use milepost_store::{build::HostBuild, list};
 use tokio::sync::broadcast::{self, error::RecvError};
 
@@ -40,6 +44,9 @@ enum Told {
 #[derive(Debug)]
 struct Change {
     found: HostBuild,
+    /// The kinds of its signals; none of a build that has ended, in which nobody looks for any.
+    signals: Vec<SignalKind>,
+    is_muted: bool,
     event: Bytes,
 }
 
@@ -72,11 +79,14 @@ pub(crate) struct Interest {
 }
 
 impl Interest {
-    fn covers(&self, found: &HostBuild) -> bool {
+    fn covers(&self, change: &Change) -> bool {
+        let found = &change.found;
+        let value = |field: &Field| {
+            list::worked_value(field, &change.signals, change.is_muted)
+                .or_else(|| list::value(field, &found.host, Some(&found.build)))
+        };
         self.bounds.allow(&found.host.facts)
-            && self.search.as_ref().is_none_or(|search| {
-                search.matches(&|field| list::value(field, &found.host, Some(&found.build)))
-            })
+            && self.search.as_ref().is_none_or(|search| search.matches(&value))
     }
 }
 
@@ -89,7 +99,10 @@ fn changes(app: &App, found: Vec<HostBuild>, now: Time) -> Result<Vec<Change>, P
     let change = |found: HostBuild| {
         let view = BuildView::of(app, found.host.clone(), &found.build, now);
         let data = serde_json::to_string(&view).map_err(Problem::internal)?;
-        Ok(Change { event: event("build", now, &data), found })
+        let is_open = view.ended_at.is_none();
+        let signals = view.signals.iter().filter(|_| is_open).map(|signal| signal.kind).collect();
+        let is_muted = is_open && view.muted.is_some();
+        Ok(Change { event: event("build", now, &data), signals, is_muted, found })
     };
     found.into_iter().map(change).collect()
 }
@@ -168,8 +181,8 @@ pub(crate) async fn stream(
             match missed {
                 None => first.push(reset(now)),
                 Some(found) => {
-                    let found = found.into_iter().filter(|found| interest.covers(found)).collect();
-                    first.extend(changes(app, found, now)?.into_iter().map(|change| change.event));
+                    let missed = changes(app, found, now)?.into_iter();
+                    first.extend(missed.filter(|change| interest.covers(change)).map(|change| change.event));
                 }
             }
         }
@@ -195,7 +208,7 @@ fn following(
                     Told::End => return None,
                     Told::Changes(changes) => {
                         let mine: Vec<&Change> =
-                            changes.iter().filter(|change| interest.covers(&change.found)).collect();
+                            changes.iter().filter(|change| interest.covers(change)).collect();
                         match mine[..] {
                             [] => continue,
                             [one] => one.event.clone(),

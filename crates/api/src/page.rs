@@ -2,6 +2,8 @@
 //!
 //! The rule it protects: every list reads the same parameters and answers the same envelope.
 
+use std::sync::Arc;
+
 use milepost_domain::{
     Bounds, Time,
     search::{self, Expr, Field, Order},
@@ -72,7 +74,15 @@ impl ListParams {
         let offset = (page - 1).saturating_mul(limit);
         let text = self.search.filter(|search| !search.trim().is_empty());
         Ok(Listing {
-            query: Query { search, order, limit, offset, now, bounds: Bounds::default() },
+            query: Query {
+                search,
+                order,
+                limit,
+                offset,
+                now,
+                bounds: Bounds::default(),
+                worked: Arc::default(),
+            },
             text,
             page,
         })

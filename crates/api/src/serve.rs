@@ -214,11 +214,11 @@ async fn learn_from_what_ended(app: App) {
             continue;
         }
         let (store, now) = (app.store.clone(), clock::now());
-        let counts = ticks.is_multiple_of(COUNT_EVERY);
+        let (counts, context) = (ticks.is_multiple_of(COUNT_EVERY), app.settings.context());
         ticks = ticks.wrapping_add(1);
         let work = move || {
             if counts {
-                store.count_open(now)?;
+                store.count_open(now, &context)?;
             }
             store.learn()
         };

@@ -10,15 +10,22 @@ use std::{
 
 use actix_web::web::Bytes;
 use lru::LruCache;
-use milepost_domain::{Time, host::HostRef};
-use milepost_store::{Seen, Stamp};
+use milepost_domain::{BuildId, State, Time, host::HostRef, signal::LogTail};
+use milepost_store::{Seen, Stamp, report};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
-use crate::{App, auth::hex, problem::Problem, view::HostProgress};
+use crate::{App, auth::hex, db, problem::Problem, view::HostProgress};
 
 /// How many pages are kept, of some 4 KiB each.
 const PAGES: NonZeroUsize = match NonZeroUsize::new(2_048) {
     Some(pages) => pages,
+    None => NonZeroUsize::MIN,
+};
+
+/// How many ends of logs are kept, of 2 KiB each at most.
+const LOGS: NonZeroUsize = match NonZeroUsize::new(512) {
+    Some(logs) => logs,
     None => NonZeroUsize::MIN,
 };
 
@@ -27,20 +34,57 @@ const PAGES: NonZeroUsize = match NonZeroUsize::new(2_048) {
 pub(crate) struct Page {
     pub(crate) body: Bytes,
     pub(crate) etag: String,
-    of: (Stamp, i64, Option<Time>),
+    of: (Stamp, i64, Option<Time>, Option<Uuid>),
 }
 
-/// The pages that were rendered last.
+/// The end of the log of what a build failed in, if there is one.
+type FailureLog = Option<Arc<LogTail>>;
+
+/// The pages that were rendered last, and what they tell of logs, which no page waits for twice.
 #[derive(Clone)]
-pub(crate) struct Shown(Arc<Mutex<LruCache<HostRef, Page>>>);
+pub(crate) struct Shown {
+    pages: Arc<Mutex<LruCache<HostRef, Page>>>,
+    logs: Arc<Mutex<LruCache<BuildId, (Stamp, FailureLog)>>>,
+}
 
 impl Default for Shown {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(LruCache::new(PAGES))))
+        let pages = Arc::new(Mutex::new(LruCache::new(PAGES)));
+        Self { pages, logs: Arc::new(Mutex::new(LruCache::new(LOGS))) }
     }
 }
 
 impl Shown {
+    /// The end of the log of what was seen to have failed. A page is not worth less without it, so none is
+    /// shown while it cannot be read.
+    pub(crate) async fn failure_log(&self, app: &App, seen: &Seen, now: Time) -> FailureLog {
+        let build = seen.build(now).into_owned();
+        if build.course.state != State::Failed {
+            return None;
+        }
+        let (id, stamp) = (build.id, seen.stamp());
+        let logs = || self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, log)) = logs().get(&id).filter(|(of, _)| *of == stamp) {
+            return log.clone();
+        }
+        if app.store.condition().away.is_some() {
+            return None;
+        }
+        let store = app.store.clone();
+        let read = move || store.read(|connection| report::failure_log(connection, &build));
+        match db::bounded(read).await {
+            Ok(log) => {
+                let log = log.map(Arc::new);
+                logs().put(id, (stamp, log.clone()));
+                log
+            }
+            Err(error) => {
+                log::debug!("the log of what failed is left out: {error}");
+                None
+            }
+        }
+    }
+
     /// The page of what was seen of the host of that name.
     ///
     /// # Errors
@@ -50,15 +94,17 @@ impl Shown {
         app: &App,
         named: HostRef,
         seen: &Seen,
+        failure_log: Option<&LogTail>,
         as_of: Option<Time>,
         now: Time,
     ) -> Result<Page, Problem> {
-        let of = (seen.stamp(), now.timestamp(), as_of);
-        let pages = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let muted = app.store.mutes().of(seen.host(), Some(&seen.build(now)), now).map(|mute| mute.id);
+        let of = (seen.stamp(), now.timestamp(), as_of, muted);
+        let pages = || self.pages.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(page) = pages().get(&named).filter(|page| page.of == of) {
             return Ok(page.clone());
         }
-        let progress = HostProgress::of(app, seen, as_of, now);
+        let progress = HostProgress::of(app, seen, failure_log, as_of, now);
         let body = serde_json::to_vec(&progress).map_err(Problem::internal)?;
         let etag = hex(Sha256::digest(&body).get(..12).unwrap_or_default());
         let page = Page { body: body.into(), etag, of };

@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 use milepost_domain::{
     Build, Estimate, Host, Peers, Percent, Progress, State, Status, Time, Timings, estimate,
     progress::StepProgress,
-    signal::{Context, Signal},
+    signal::{Context, LogTail, Muted, Signal},
 };
-use milepost_store::{Seen, build::HostBuild, list::HostWithBuild, report::StoredReport};
+use milepost_store::{Seen, build::HostBuild, list::HostWithBuild, mute::Mute, report::StoredReport};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -137,6 +137,9 @@ pub(crate) struct BuildView {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub signals: Vec<Signal>,
+    /// Somebody does not want to hear of its signals now, whether there are any or not; absent: nobody said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub muted: Option<Muted>,
     /// When it was opened.
     pub started_at: DateTime<Utc>,
     /// When its credential runs out.
@@ -175,21 +178,45 @@ pub(crate) struct BuildView {
     pub report_urls: Option<ReportUrls>,
 }
 
-/// How far a build is and how long it will still take, by what was learned of its kind.
-fn looked_at(app: &App, timings: Option<&Timings>, build: &Build, now: Time) -> (Progress, Option<Eta>) {
-    let context = Context { timings, ..app.settings.context() };
-    (Progress::within(build, now, &context), timings.and_then(|timings| Eta::of(timings, build, now)))
+/// How far a build is, how long it will still take, and whether somebody does not want to hear of it.
+struct Look {
+    progress: Progress,
+    eta: Option<Eta>,
+    muted: Option<Muted>,
+}
+
+impl Look {
+    fn at(app: &App, host: &Host, build: &Build, failure_log: Option<&LogTail>, now: Time) -> Self {
+        let timings = app.store.timings(&build.workflow, &host.facts);
+        let muted = app.store.mutes().of(host, Some(build), now).map(Mute::told);
+        let known = app.settings.context();
+        let context = Context { timings: timings.as_deref(), failure_log, muted: muted.as_ref(), ..known };
+        let progress = Progress::within(build, now, &context);
+        let eta = timings.as_deref().and_then(|timings| Eta::of(timings, build, now));
+        Self { progress, eta, muted }
+    }
 }
 
 impl BuildView {
     pub(crate) fn of(app: &App, host: Host, build: &Build, now: Time) -> Self {
-        let timings = app.store.timings(&build.workflow, &host.facts);
-        let (progress, eta) = looked_at(app, timings.as_deref(), build, now);
-        let signals = progress.signals.clone();
-        Self { signals, ..Self::with(host, build, &progress, eta) }
+        Self::telling(app, host, build, None, now)
     }
 
-    fn with(host: Host, build: &Build, progress: &Progress, eta: Option<Eta>) -> Self {
+    /// The same with the end of the log of what failed.
+    pub(crate) fn telling(
+        app: &App,
+        host: Host,
+        build: &Build,
+        failure_log: Option<&LogTail>,
+        now: Time,
+    ) -> Self {
+        let look = Look::at(app, &host, build, failure_log, now);
+        let signals = look.progress.signals.clone();
+        Self { signals, ..Self::with(host, build, &look) }
+    }
+
+    fn with(host: Host, build: &Build, look: &Look) -> Self {
+        let progress = &look.progress;
         let course = &build.course;
         Self {
             id: build.id.uuid(),
@@ -199,8 +226,9 @@ impl BuildView {
             attempt: course.attempt,
             percent: progress.percent,
             current_step: progress.current_step.clone(),
-            eta,
+            eta: look.eta.clone(),
             signals: Vec::new(),
+            muted: look.muted.clone(),
             started_at: build.started_at,
             expires_at: build.expires_at,
             installed_at: course.installed_at,
@@ -285,6 +313,9 @@ pub(crate) struct HostProgress {
     pub steps: Vec<StepProgress>,
     /// What needs a person.
     pub signals: Vec<Signal>,
+    /// Somebody does not want to hear of its signals now, whether there are any or not; absent: nobody said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub muted: Option<Muted>,
     /// What is left, from history; absent when there is none, or nothing is left.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub eta: Option<Eta>,
@@ -302,18 +333,26 @@ pub(crate) struct HostProgress {
 }
 
 impl HostProgress {
-    pub(crate) fn of(app: &App, seen: &Seen, as_of: Option<Time>, now: Time) -> Self {
+    pub(crate) fn of(
+        app: &App,
+        seen: &Seen,
+        failure_log: Option<&LogTail>,
+        as_of: Option<Time>,
+        now: Time,
+    ) -> Self {
         let (host, build) = (seen.host(), &*seen.build(now));
-        let timings = app.store.timings(&build.workflow, &host.facts);
-        let (progress, eta) = looked_at(app, timings.as_deref(), build, now);
+        let look = Look::at(app, host, build, failure_log, now);
+        let shown = BuildView::with(host.clone(), build, &look);
+        let Look { progress, eta, muted } = look;
         Self {
             host: host.clone().into(),
-            build: BuildView::with(host.clone(), build, &progress, eta.clone()),
+            build: shown,
             state: progress.state,
             percent: progress.percent,
             current_step: progress.current_step,
             steps: progress.steps,
             signals: progress.signals,
+            muted,
             eta,
             elapsed_seconds: progress.elapsed_seconds,
             last_message: build.course.last_message.as_ref().map(ToString::to_string),

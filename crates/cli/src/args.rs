@@ -9,11 +9,12 @@ use milepost_domain::registry::Mode;
 use crate::{
     config::{AccessArgs, StoreArgs, TransportArgs},
     demo::DemoArgs,
+    mute::{MuteArgs, UnmuteArgs},
     output::OutputArgs,
     remote::RemoteArgs,
     stats::StatsArgs,
     status::StatusArgs,
-    steps::StepsArgs,
+    steps::{ListArgs, StepsArgs},
     timings::TimingsArgs,
     token::TokenCommand,
     workflows::WorkflowsArgs,
@@ -61,6 +62,27 @@ Examples:
         remote: RemoteArgs,
         #[command(flatten)]
         args: StatusArgs,
+    },
+    /// Say that nobody wants to hear of the signals of some hosts for a time, as for maintenance
+    Mute {
+        #[command(flatten)]
+        remote: RemoteArgs,
+        #[command(flatten)]
+        args: MuteArgs,
+    },
+    /// Show what is muted, until when and why
+    Mutes {
+        #[command(flatten)]
+        remote: RemoteArgs,
+        #[command(flatten)]
+        args: ListArgs,
+    },
+    /// End a mute before its time
+    Unmute {
+        #[command(flatten)]
+        remote: RemoteArgs,
+        #[command(flatten)]
+        args: UnmuteArgs,
     },
     /// See and change the steps that are known
     Steps {

@@ -10,6 +10,7 @@ mod demo;
 mod embedded;
 mod failure;
 mod housekeeping;
+mod mute;
 mod output;
 mod prune;
 mod remote;
@@ -62,6 +63,22 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Watch { remote, args } => {
             let (client, runtime) = reach(remote, Scope::Read)?;
             return on_screen(args.output, |console| runtime.block_on(watch::run(&args, &client, console)));
+        }
+        Command::Mute { remote, args } => {
+            let (client, runtime) = reach(remote, Scope::Manage)?;
+            on_screen(OutputArgs::default(), |console| {
+                runtime.block_on(mute::mute(&args, &client, console))
+            })?;
+        }
+        Command::Mutes { remote, args } => {
+            let (client, runtime) = reach(remote, Scope::Read)?;
+            on_screen(args.output, |console| runtime.block_on(mute::list(&args, &client, console)))?;
+        }
+        Command::Unmute { remote, args } => {
+            let (client, runtime) = reach(remote, Scope::Manage)?;
+            on_screen(OutputArgs::default(), |console| {
+                runtime.block_on(mute::unmute(&args, &client, console))
+            })?;
         }
         Command::Steps { remote, args } => {
             let scope = if args.command.only_reads() { Scope::Read } else { Scope::Manage };

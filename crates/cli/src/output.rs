@@ -15,7 +15,7 @@ use clap::{Args, ValueEnum};
 use unicode_width::UnicodeWidthStr as _;
 
 pub(crate) use humane::{age, counted, duration, short_age, short_duration, size};
-pub(crate) use table::{Cell, Column, Table, Tone};
+pub(crate) use table::{Cell, Column, Table, Tone, painted};
 
 use crate::failure::Failure;
 

@@ -5,6 +5,7 @@
 
 mod rows;
 mod search;
+mod signals;
 
 use std::{cmp::Reverse, collections::HashSet, ffi::OsString, num::NonZeroU64, process::ExitCode};
 
@@ -19,6 +20,9 @@ use crate::{
     failure::Failure,
     output::{Console, OutputArgs, Screen, duration},
 };
+
+/// Of so many builds that failed the log is asked for.
+const LOGS_MAX: usize = 5;
 
 /// Which builds to show, and how.
 #[derive(Debug, Clone, Args)]
@@ -78,6 +82,9 @@ pub(crate) async fn run(
 ) -> Result<ExitCode, Failure> {
     let (mut builds, now) = fetch(args, client, now).await?;
     builds = sorted(builds);
+    if !args.json {
+        add_logs(client, &mut builds).await;
+    }
     let failed = show(args, &builds, now, client.baseurl(), console)?;
     if let Ok(service) = client.get_status().send().await {
         for line in needs_a_person(&service, now) {
@@ -86,6 +93,18 @@ pub(crate) async fn run(
         }
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Reads the end of the log of those that failed: a list leaves it out.
+async fn add_logs(client: &Client, builds: &mut [Build]) {
+    let failed =
+        |build: &&mut Build| signals::urgent(build).any(|signal| signal.kind.as_str() == "failed_step");
+    for build in builds.iter_mut().filter(failed).take(LOGS_MAX) {
+        // Without it the signal says enough to go on.
+        if let Ok(whole) = client.get_build().id(build.id).send().await {
+            *build = whole.into_inner();
+        }
+    }
 }
 
 /// What of the service itself somebody has to look after.
@@ -185,8 +204,8 @@ fn server_time(date: Option<&impl AsRef<[u8]>>) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc2822(text).ok().map(|at| at.to_utc())
 }
 
-/// Failed, running, pending, installed, then what has ended; among these the latest first.
-fn urgency(build: &Build) -> (u8, Reverse<DateTime<Utc>>) {
+/// What is muted last; failed, running, pending, installed, then what has ended; among these the latest first.
+fn urgency(build: &Build) -> (bool, u8, Reverse<DateTime<Utc>>) {
     let rank = match build.state.as_str() {
         // Failed, and then replaced by a newer build: nobody has to run any more.
         _ if build.ended_at.is_some() => 5,
@@ -198,7 +217,7 @@ fn urgency(build: &Build) -> (u8, Reverse<DateTime<Utc>>) {
         _ => 4,
     };
     let latest = build.ended_at.or(build.last_report_at).unwrap_or(build.started_at);
-    (rank, Reverse(latest))
+    (build.muted.is_some(), rank, Reverse(latest))
 }
 
 /// Whether a build that was shown has failed.
@@ -215,7 +234,8 @@ fn show(
         console.say_empty(&nothing(args, url))?;
     } else {
         let table = rows::table(builds, now, &console.screen);
-        console.print(&table.render(&console.screen))?;
+        let told = signals::tell(builds, &console.screen);
+        console.print(&(table.render(&console.screen) + &told))?;
     }
     Ok(builds.iter().any(|build| build.state.as_str() == "failed"))
 }

@@ -94,6 +94,30 @@ impl Progress {
     }
 }
 
+impl Build {
+    /// Since when it is in its state; while it runs, since its attempt began: when it went on after a failure is
+    /// not kept.
+    #[must_use]
+    pub fn state_since(&self) -> Time {
+        let course = &self.course;
+        let since = match course.state {
+            State::Pending => None,
+            State::Running => course.runs_now().map(|run| run.started_at).min(),
+            State::Failed => signal::failed_run(self).and_then(|run| run.finished_at),
+            State::Installed => course.installed_at,
+            State::Completed | State::Canceled | State::Superseded | State::Expired => course.ended_at,
+        };
+        since.unwrap_or(self.started_at)
+    }
+
+    /// When something last befell it: a report, or a mark.
+    #[must_use]
+    pub fn changed_at(&self) -> Time {
+        let last = self.course.last_report_at.max(self.marks.last().map(|mark| mark.at));
+        last.unwrap_or(self.started_at).max(self.started_at)
+    }
+}
+
 impl Course {
     /// The moment up to which time counts for this build.
     fn until(&self, now: Time) -> Time {

@@ -15,7 +15,7 @@ use crate::{
     Result,
     list::{Page, Query, count},
     schema::audit,
-    search::{Bind, Statement},
+    search::{Bind, Column, Statement},
 };
 
 /// What the trail is searched by.
@@ -101,7 +101,7 @@ pub fn list(connection: &mut PgConnection, query: &Query) -> Result<Page<Entry>>
         let mut statement = start(select);
         if let Some(expr) = &query.search {
             statement.push(" AND ");
-            statement.push_search(expr, &|field: &Field| format!("a.{}", field.name));
+            statement.push_search(expr, &|field: &Field| Column::Stored(format!("a.{}", field.name)));
         }
         statement
     };

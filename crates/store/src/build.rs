@@ -20,6 +20,7 @@ use crate::{
     audit::{self, Entry},
     change::{self, Change},
     host,
+    meters::Left,
     notify::{self, Node},
     row::{BuildRow, HostRow, PlanRow, StepRunRow},
     schema::{builds, hosts, plans, step_runs},
@@ -65,7 +66,7 @@ impl Store {
         let node = self.shared().node;
         let judged = self.write(|connection| {
             let (judged, before) = judge(connection, id, verdict, now, node)?;
-            if judged.build.course.state != before {
+            if judged.build.course.state != before.state {
                 let entry = entry.clone().to(format!("build {id}")).about(&judged.host.facts);
                 audit::record(connection, &entry.with(judged.build.course.state.to_string()))?;
             }
@@ -267,18 +268,18 @@ pub fn is_installed(connection: &mut PgConnection, id: BuildId, now: Time) -> Re
     Ok(matches!(course.state, State::Installed | State::Completed))
 }
 
-/// Records the verdict, and answers the build with the state that it was in.
+/// Records the verdict, and answers the build with the state that it left.
 fn judge(
     connection: &mut PgConnection,
     id: BuildId,
     verdict: Verdict,
     now: Time,
     node: Node,
-) -> Result<(HostBuild, State)> {
+) -> Result<(HostBuild, Left)> {
     let known = load_for_update(connection, id)?;
     let mut build = known.build.clone();
     build.settle(now);
-    let state = build.course.state;
+    let (state, before) = (build.course.state, Left::by(&build));
     let (event, target) = match verdict {
         Verdict::Completed => (MarkedEvent::Finished, State::Completed),
         Verdict::Canceled => (MarkedEvent::Cancel, State::Canceled),
@@ -298,5 +299,5 @@ fn judge(
         }
         save(connection, &known, &build, node)?;
     }
-    Ok((load_with_host(connection, id, now)?, state))
+    Ok((load_with_host(connection, id, now)?, before))
 }

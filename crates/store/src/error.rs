@@ -19,6 +19,11 @@ pub enum Conflict {
         "the build is installed already, so it cannot be canceled; open a new build to install the host again"
     )]
     AlreadyInstalled,
+    /// Each mute by search is asked of each build.
+    #[error(
+        "there are 100 mutes by search already; end some, or mute single hosts, of which there can be any number"
+    )]
+    TooManyMutes,
 }
 
 /// What can go wrong between the domain and the database.

@@ -3,109 +3,30 @@
 //! The rule it protects: a list has a total order that ends in the id, and `state` means what it
 //! means at the moment of the request, also for a build whose credential ran out unheard.
 
+mod fields;
 mod value;
+
+use std::sync::Arc;
 
 use diesel::{PgConnection, QueryableByName, RunQueryDsl, sql_types};
 use milepost_domain::{
     Bounds, Build, BuildId, Host, HostId, Label, State, Time,
-    search::{Expr, Field, Kind, Order},
+    search::{Expr, Field, Order},
 };
 use uuid::Uuid;
 
-pub use self::value::value;
+pub(crate) use self::fields::{STATE, column};
+use self::fields::{Values, WORKED, report_column};
+pub use self::{
+    fields::{FIELDS, REPORT_FIELDS, SORTABLE, STORED, Worked},
+    value::{value, worked_value},
+};
 use crate::{
     Result, build, host,
     report::{ReportRow, StoredReport},
     row::parsed,
-    search::{Bind, Statement},
+    search::{Bind, Column, Statement},
 };
-
-/// What hosts and builds are searched and sorted by.
-pub const FIELDS: &[Field] = &[
-    Field::new("name", Kind::Text).also_called(&["host", "hostname", "machine"]).in_free_text(),
-    Field::new("state", Kind::Choice(State::WORDS)).also_called(&["status"]),
-    Field::new("workflow", Kind::Text),
-    Field::new("location", Kind::Text).also_called(&["datacenter"]).in_free_text(),
-    Field::new("organization", Kind::Text),
-    Field::new("hostgroup", Kind::Text),
-    Field::new("operatingsystem", Kind::Text).also_called(&["os"]),
-    Field::new("model", Kind::Text),
-    Field::new("mac", Kind::Text).in_free_text(),
-    Field::new("ip", Kind::Text).in_free_text(),
-    Field::new("foreman_id", Kind::Integer),
-    Field::new("attempt", Kind::Integer),
-    Field::new("step", Kind::Text).also_called(&["current_step"]),
-    Field::new("message", Kind::Text).also_called(&["last_message"]),
-    Field::new("reports", Kind::Integer),
-    Field::new("rejected_reports", Kind::Integer).also_called(&["rejected"]),
-    Field::new("started_at", Kind::Time).also_called(&["started"]),
-    Field::new("installed_at", Kind::Time).also_called(&["installed"]),
-    Field::new("ended_at", Kind::Time).also_called(&["ended"]),
-    Field::new("last_report_at", Kind::Time).also_called(&["last_report"]),
-];
-
-/// What hosts and builds are sorted by.
-pub const SORTABLE: &[&str] = &[
-    "name",
-    "state",
-    "workflow",
-    "location",
-    "organization",
-    "hostgroup",
-    "operatingsystem",
-    "model",
-    "foreman_id",
-    "attempt",
-    "step",
-    "started_at",
-    "installed_at",
-    "ended_at",
-    "last_report_at",
-];
-
-/// What reports are searched by.
-pub const REPORT_FIELDS: &[Field] = &[
-    Field::new("step", Kind::Text).also_called(&["label"]).in_free_text(),
-    Field::new("status", Kind::Choice(milepost_domain::Status::WORDS)),
-    Field::new("message", Kind::Text).in_free_text(),
-    Field::new("attempt", Kind::Integer),
-    Field::new("log_bytes", Kind::Integer).also_called(&["log"]),
-    Field::new("received_at", Kind::Time).also_called(&["time"]),
-    Field::new("reported_at", Kind::Time),
-    Field::new("boot_id", Kind::Text),
-    Field::new("activity", Kind::Boolean),
-];
-
-/// The state of a build as of `$1`, the request's time.
-pub(crate) const STATE: &str =
-    "CASE WHEN b.state = 'pending' AND b.expires_at <= $1 THEN 'expired' ELSE b.state END";
-
-/// The column of a field of [`FIELDS`]. `state` is read as of `$1`, the request's time.
-pub(crate) fn column(field: &Field) -> String {
-    match field.name {
-        "name" | "location" | "organization" | "hostgroup" | "operatingsystem" | "model" | "mac" | "ip"
-        | "foreman_id" => format!("h.{}", field.name),
-        "state" => STATE.to_owned(),
-        "step" => "b.current_step".to_owned(),
-        "message" => "b.last_message".to_owned(),
-        "ended_at" => {
-            "CASE WHEN b.state = 'pending' AND b.expires_at <= $1 THEN b.expires_at ELSE b.ended_at END"
-                .to_owned()
-        }
-        other => format!("b.{other}"),
-    }
-}
-
-fn report_column(field: &Field) -> String {
-    match field.name {
-        "step" => "r.label".to_owned(),
-        // A short log lies in the row.
-        "log_bytes" => "COALESCE(r.log_bytes, octet_length(r.log))".to_owned(),
-        // Absent in reports, and false in an event that is the report of a step.
-        "activity" => "COALESCE(r.activity, false)".to_owned(),
-        other => format!("r.{other}"),
-    }
-}
 
 /// Which page of which list.
 #[derive(Debug, Clone)]
@@ -122,6 +43,16 @@ pub struct Query {
     pub now: Time,
     /// Of which hosts.
     pub bounds: Bounds,
+    /// What is worked out, if it [is asked for](Query::asks_for_worked).
+    pub worked: Arc<Worked>,
+}
+
+impl Query {
+    /// Whether the search asks for what is worked out, so that it is to be there.
+    #[must_use]
+    pub fn asks_for_worked(&self) -> bool {
+        self.search.as_ref().is_some_and(|search| search.mentions(WORKED))
+    }
 }
 
 /// One page, and how many there are in all.
@@ -156,7 +87,11 @@ fn condition(statement: &mut Statement, query: &Query) {
     statement.push(" WHERE ").bind(Bind::Time(query.now)).push(" IS NOT NULL");
 }
 
-pub(crate) fn searched(statement: &mut Statement, search: Option<&Expr>, column: &dyn Fn(&Field) -> String) {
+pub(crate) fn searched<'a>(
+    statement: &mut Statement,
+    search: Option<&Expr>,
+    column: &dyn Fn(&Field) -> Column<'a>,
+) {
     if let Some(expr) = search {
         statement.push(" AND ");
         statement.push_search(expr, column);
@@ -221,6 +156,8 @@ fn page_of_ids(
     default_order: &str,
 ) -> Result<Page<Uuid>> {
     let id = from.id;
+    let values = Values::of(&query.worked);
+    let column = |field: &Field| values.column(field);
     let start = |select: &str, tables: &str| {
         let mut statement = Statement::default();
         statement.push("SELECT ").push(select).push(tables);
@@ -360,7 +297,7 @@ pub fn reports(
     let total = count(connection, start("count(*)"))?;
     let narrowed = |select: &str| {
         let mut statement = start(select);
-        searched(&mut statement, query.search.as_ref(), &report_column);
+        searched(&mut statement, query.search.as_ref(), &|field| Column::Stored(report_column(field)));
         statement
     };
     let subtotal = if query.search.is_some() { count(connection, narrowed("count(*)"))? } else { total };

@@ -15,13 +15,16 @@ use std::{
     time::{Duration, Instant},
 };
 
+use diesel::PgConnection;
 use lru::LruCache;
 use milepost_domain::{BuildId, Host, host::HostRef};
 use uuid::Uuid;
 
 use crate::{
+    Result,
     build::Known,
     credential::{Credential, TokenHash},
+    mute::{self, Mutes},
 };
 
 /// How many builds are remembered: all that a large site has under way, some 8 KiB each.
@@ -122,6 +125,9 @@ pub(crate) struct Memory {
     credentials: Mutex<LruCache<TokenHash, Credential>>,
     /// Tokens that are void, all of them.
     revoked: RwLock<HashSet<Uuid>>,
+    mutes: RwLock<Arc<Mutes>>,
+    /// Held while they are read anew, so that an older reading never takes the place of a newer one.
+    rereads_mutes: Mutex<()>,
     /// Whether somebody wants to know what changes.
     is_watched: AtomicBool,
     changed: Mutex<Changed>,
@@ -153,6 +159,8 @@ impl Memory {
             hosts: Mutex::new(Hosts { known: LruCache::new(at_least_one(HOSTS)), said: 0 }),
             credentials: Mutex::new(LruCache::new(at_least_one(CREDENTIALS))),
             revoked: RwLock::default(),
+            mutes: RwLock::default(),
+            rereads_mutes: Mutex::default(),
             is_watched: AtomicBool::new(false),
             changed: Mutex::default(),
         }
@@ -327,6 +335,23 @@ impl Memory {
     /// Takes over what the database says.
     pub(crate) fn keep_revoked(&self, tokens: HashSet<Uuid>) {
         *self.revoked.write().unwrap_or_else(PoisonError::into_inner) = tokens;
+    }
+
+    pub(crate) fn mutes(&self) -> Arc<Mutes> {
+        Arc::clone(&self.mutes.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes over which mutes the database has. Where they have changed, so has whatever somebody looks at.
+    pub(crate) fn reread_mutes(&self, connection: &mut PgConnection) -> Result<()> {
+        let _one_at_a_time = lock(&self.rereads_mutes);
+        let fresh: Mutes = mute::load(connection)?.into_iter().collect();
+        if *self.mutes() != fresh {
+            *self.mutes.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
+            if self.is_watched.load(Ordering::Acquire) {
+                lock(&self.changed).is_everything = true;
+            }
+        }
+        Ok(())
     }
 
     /// What the credential of that hash opens. One that was registered never changes.

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use milepost_domain::{Build, Durations, Label, State, registry};
+use milepost_domain::{Build, Durations, Label, State, Time, registry, signal::SignalKind};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{
@@ -20,7 +20,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::{Result, ingest::Receipt};
+use crate::{Result, ingest::Receipt, standing::SignalCount};
 
 /// Stands for all that the registry does not know.
 const OTHER: &str = "other";
@@ -37,6 +37,31 @@ pub(crate) struct BuildLabels {
 pub(crate) struct StepLabels {
     workflow: String,
     step: String,
+}
+
+/// Signals of a kind.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SignalLabels {
+    kind: &'static str,
+    muted: &'static str,
+}
+
+/// A state that a build was in, and since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Left {
+    pub(crate) state: State,
+    pub(crate) since: Time,
+}
+
+impl Left {
+    pub(crate) fn by(build: &Build) -> Self {
+        Self { state: build.course.state, since: build.state_since() }
+    }
+}
+
+/// How long builds are in a state: a second to nine hours.
+fn state_buckets() -> Histogram {
+    Histogram::new(exponential_buckets(1.0, 2.0, 16))
 }
 
 /// How long steps take: a second to two hours and a quarter.
@@ -67,10 +92,14 @@ pub struct Meters {
     pub commit_seconds: Histogram,
     /// Builds that came into a state, by what this process wrote.
     reached: Family<BuildLabels, Counter>,
+    /// How long builds were in the state that they left, by what this process wrote.
+    state_seconds: Family<BuildLabels, Histogram, fn() -> Histogram>,
     /// How long steps took in the builds from which this process learned; each build counts on one node.
     step_seconds: Family<StepLabels, Histogram, fn() -> Histogram>,
     /// Builds that have not ended, of all nodes, as they were last counted.
     open: Mutex<Vec<(Label, State, i64)>>,
+    /// The signals of those, as they were last counted.
+    signals: Mutex<Vec<(SignalKind, SignalCount)>>,
 }
 
 impl Default for Meters {
@@ -86,8 +115,10 @@ impl Default for Meters {
             batch_reports: Histogram::new(exponential_buckets(1.0, 2.0, 11)),
             commit_seconds: Histogram::new(exponential_buckets(0.000_25, 2.0, 16)),
             reached: Family::default(),
+            state_seconds: Family::new_with_constructor(state_buckets),
             step_seconds: Family::new_with_constructor(step_buckets),
             open: Mutex::default(),
+            signals: Mutex::default(),
         }
     }
 }
@@ -111,7 +142,13 @@ impl Meters {
             "Time that steps took in builds that completed",
             self.step_seconds.clone(),
         );
+        registry.register(
+            "state_seconds",
+            "Time that builds were in the state that they left",
+            self.state_seconds.clone(),
+        );
         registry.register("builds", "Builds that have not ended", self.open(known));
+        registry.register("signals", "What needs a person, of builds that have not ended", self.signals());
     }
 
     fn open(&self, known: &registry::Registry) -> Family<BuildLabels, Gauge> {
@@ -123,17 +160,41 @@ impl Meters {
         family
     }
 
+    fn signals(&self) -> Family<SignalLabels, Gauge> {
+        let family = Family::default();
+        for (kind, count) in self.signals.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            for (muted, count) in [("false", count.heard), ("true", count.muted)] {
+                let labels = SignalLabels { kind: kind.as_str(), muted };
+                Family::<SignalLabels, Gauge>::get_or_create(&family, &labels).set(count.into());
+            }
+        }
+        family
+    }
+
+    /// Takes over how many signals there are.
+    pub(crate) fn keep_signals(&self, counts: Vec<(SignalKind, SignalCount)>) {
+        *self.signals.lock().unwrap_or_else(PoisonError::into_inner) = counts;
+    }
+
     /// Takes over how many builds there are that have not ended.
     pub(crate) fn keep_open(&self, counts: Vec<(Label, State, i64)>) {
         *self.open.lock().unwrap_or_else(PoisonError::into_inner) = counts;
     }
 
     /// Counts a build that was committed in another state than before.
-    pub(crate) fn reached(&self, known: &registry::Registry, before: Option<State>, build: &Build) {
+    pub(crate) fn reached(&self, known: &registry::Registry, before: Option<Left>, build: &Build) {
         let state = build.course.state;
-        if before != Some(state) {
-            let labels = BuildLabels { workflow: workflow_of(known, &build.workflow), state: state.as_str() };
-            self.reached.get_or_create(&labels).inc();
+        if before.is_some_and(|left| left.state == state) {
+            return;
+        }
+        let labels = |state: State| BuildLabels {
+            workflow: workflow_of(known, &build.workflow),
+            state: state.as_str(),
+        };
+        self.reached.get_or_create(&labels(state)).inc();
+        if let Some(left) = before {
+            let spent = (build.changed_at() - left.since).as_seconds_f64().max(0.0);
+            self.state_seconds.get_or_create(&labels(left.state)).observe(spent);
         }
     }
 

@@ -1,4 +1,4 @@
-//! The word between nodes: which builds, hosts and tokens one of them has changed.
+//! The word between nodes: which builds, hosts, tokens and mutes one of them has changed.
 //!
 //! The rule it protects: what another node committed is seen here within a tenth of a second;
 //! while that cannot be promised, because the connection that listens is gone, nothing that is
@@ -80,6 +80,14 @@ pub(crate) fn tell_of_tokens(connection: &mut PgConnection, node: Node) -> Resul
     tell(connection, vec![format!("{node} t ")])
 }
 
+/// Says that `node` has changed the mutes, when the transaction commits.
+///
+/// # Errors
+/// When the database refuses.
+pub(crate) fn tell_of_mutes(connection: &mut PgConnection, node: Node) -> Result<()> {
+    tell(connection, vec![format!("{node} m ")])
+}
+
 fn tell(connection: &mut PgConnection, words: Vec<String>) -> Result<()> {
     for word in words {
         sql_query("SELECT pg_notify($1, $2)")
@@ -105,6 +113,8 @@ enum Heard {
     Hosts(Vec<Uuid>),
     /// Tokens were made void; which, the database knows.
     Tokens,
+    /// Mutes were made or ended; which, the database knows.
+    Mutes,
     /// Our own, which we know.
     Ours,
     /// Of a version that has more to say: then nothing that is remembered is sure.
@@ -128,6 +138,7 @@ fn hear(word: &str, ours: Node) -> Heard {
         ("b", Some(ids)) => Heard::Builds(ids),
         ("h", Some(ids)) => Heard::Hosts(ids),
         ("t", _) => Heard::Tokens,
+        ("m", _) => Heard::Mutes,
         _ => Heard::Unknown,
     }
 }
@@ -160,6 +171,7 @@ fn attend(url: &str, ours: Node, memory: &Weak<Memory>, stop: &Receiver<()>) -> 
         // What was missed is forgotten; from here on nothing is.
         Some(memory) => {
             memory.keep_revoked(token::revoked(&mut connection)?);
+            memory.reread_mutes(&mut connection)?;
             memory.believe();
         }
         None => return Ok(()),
@@ -177,6 +189,7 @@ fn attend(url: &str, ours: Node, memory: &Weak<Memory>, stop: &Receiver<()>) -> 
                 Heard::Builds(ids) => memory.doubt_builds(&ids),
                 Heard::Hosts(ids) => memory.doubt_hosts(&ids),
                 Heard::Tokens => memory.keep_revoked(token::revoked(&mut connection)?),
+                Heard::Mutes => memory.reread_mutes(&mut connection)?,
                 Heard::Unknown => memory.doubt_all(),
             }
         }

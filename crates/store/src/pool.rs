@@ -149,12 +149,14 @@ impl Store {
         let revoked = token::revoked(&mut connection.connection)?;
         let learned = Learned::default();
         learned.refresh(&mut connection.connection)?;
+        let memory = Arc::new(Memory::new());
+        memory.reread_mutes(&mut connection.connection)?;
         drop(connection);
         let shared = Arc::new(Shared {
             url,
             node: Node::new(),
             mode,
-            memory: Arc::new(Memory::new()),
+            memory,
             meters: Meters::default(),
             learned,
             registry: RwLock::new(Arc::new(registry)),

@@ -116,7 +116,12 @@ pub fn failure_log(connection: &mut PgConnection, build: &Build) -> Result<Optio
         .filter(reports::received_at.ge(since))
         .filter(reports::log.is_not_null().or(reports::log_bytes.is_not_null()))
         // What failed within the step, or around it, is an activity.
-        .filter(is_of_step.clone().or(reports::label.eq(Label::built().as_str().to_owned())).or(reports::activity.eq(true)))
+        .filter(
+            is_of_step
+                .clone()
+                .or(reports::label.eq(Label::built().as_str().to_owned()))
+                .or(reports::activity.eq(true)),
+        )
         .order((is_of_step.desc(), reports::position.desc()))
         .select((reports::id, reports::log))
         .first(connection)

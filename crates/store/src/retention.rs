@@ -13,7 +13,7 @@ use milepost_domain::Time;
 use uuid::Uuid;
 
 use crate::{
-    Error, Result, audit,
+    Error, Result, audit, mute,
     partition::{self, Left, Table, alone, first_id, number, shortly, why},
     schema::{builds, credentials, plans, step_runs},
     token,
@@ -147,6 +147,7 @@ pub fn retire(connection: &mut PgConnection, now: Time, policy: &Policy, dry_run
             in_chunks(&mut retired.unfinished, ROWS, || audit::forget(connection, before, ROWS))?;
         }
         token::forget(connection, now - TOKENS_KEPT)?;
+        mute::forget(connection, now)?;
         Ok(retired)
     })
 }

@@ -158,6 +158,20 @@ diesel::table! {
 }
 
 diesel::table! {
+    mutes (id) {
+        id -> Uuid,
+        host_id -> Nullable<Uuid>,
+        search -> Nullable<Text>,
+        until -> Timestamptz,
+        reason -> Text,
+        created_at -> Timestamptz,
+        created_by -> Text,
+        organizations -> Array<Text>,
+        locations -> Array<Text>,
+    }
+}
+
+diesel::table! {
     audit (id) {
         id -> Uuid,
         at -> Timestamptz,

@@ -3,21 +3,53 @@
 //! The rule it protects: a value from a query is always a bind, never text of the statement; the
 //! meaning is that of [`milepost_domain::search::Expr::matches`], which a test compares.
 
+use std::collections::HashMap;
+
 use diesel::{
     pg::Pg,
     query_builder::{BoxedSqlQuery, SqlQuery},
-    sql_types::{Array, BigInt, Bool, Integer, Text, Timestamptz, Uuid},
+    sql_types::{self, Array, BigInt, Bool, Integer, Text, Timestamptz},
 };
 use milepost_domain::{
     Bounds,
     search::{Expr, Field, Test, TimeRange, Value},
 };
+use uuid::Uuid;
 
 /// A statement under construction: its text, and the values of its binds in order.
 #[derive(Debug, Default)]
 pub(crate) struct Statement {
     text: String,
     binds: Vec<Bind>,
+}
+
+/// Where the values of a field are.
+pub(crate) enum Column<'a> {
+    /// In the database: a column, or what is computed from some.
+    Stored(String),
+    /// In this process: the values of the rows of these ids, and that of all others.
+    Worked {
+        /// The column of the id.
+        id: &'static str,
+        /// The value of a row.
+        of: &'a HashMap<Uuid, Value>,
+        /// That of a row that is not among them.
+        otherwise: Option<Value>,
+    },
+}
+
+impl Column<'_> {
+    /// The rows of which `holds` is true, as a condition: those that are among these ids, or those that are not.
+    fn select(&self, statement: &mut Statement, holds: impl Fn(Option<&Value>) -> bool) {
+        let Self::Worked { id, of, otherwise } = self else { return };
+        let is_of_others = holds(otherwise.as_ref());
+        let mut ids: Vec<Uuid> =
+            of.iter().filter(|(_, value)| holds(Some(value)) != is_of_others).map(|(id, _)| *id).collect();
+        ids.sort_unstable();
+        // A host need not have any build.
+        statement.push(if is_of_others { "NOT COALESCE(" } else { "COALESCE(" });
+        statement.push(id).push(" = ANY (").bind(Bind::Uuids(ids)).push("), false)");
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -27,8 +59,8 @@ pub(crate) enum Bind {
     Integer(i32),
     Time(chrono::DateTime<chrono::Utc>),
     Bool(bool),
-    Uuid(uuid::Uuid),
-    Uuids(Vec<uuid::Uuid>),
+    Uuid(Uuid),
+    Uuids(Vec<Uuid>),
     Texts(Vec<String>),
 }
 
@@ -36,6 +68,7 @@ impl From<Value> for Bind {
     fn from(value: Value) -> Self {
         match value {
             Value::Text(text) => Self::Text(text),
+            Value::Texts(texts) => Self::Texts(texts),
             Value::Integer(number) => Self::BigInt(number),
             Value::Time(time) => Self::Time(time),
             Value::Boolean(truth) => Self::Bool(truth),
@@ -58,7 +91,7 @@ impl Statement {
     }
 
     /// Appends `expr` as a condition over the columns that `column` names.
-    pub(crate) fn push_search(&mut self, expr: &Expr, column: &dyn Fn(&Field) -> String) {
+    pub(crate) fn push_search<'a>(&mut self, expr: &Expr, column: &dyn Fn(&Field) -> Column<'a>) {
         match expr {
             Expr::And(parts) => self.push_joined(parts, " AND ", column),
             Expr::Or(parts) => self.push_joined(parts, " OR ", column),
@@ -67,18 +100,27 @@ impl Statement {
                 self.push("NOT ");
                 self.push_search(inner, column);
             }
-            Expr::Has(field) => {
-                self.push("(").push(&column(field)).push(" IS NOT NULL)");
-            }
+            Expr::Has(field) => match column(field) {
+                Column::Stored(column) => {
+                    self.push("(").push(&column).push(" IS NOT NULL)");
+                }
+                worked => worked.select(self, |value| value.is_some()),
+            },
             Expr::FreeText(fields, pattern) => {
                 self.push("(");
                 for (at, field) in fields.iter().enumerate() {
                     self.push(if at == 0 { "" } else { " OR " });
-                    self.push_like(&column(field), &pattern.to_sql());
+                    match column(field) {
+                        Column::Stored(column) => self.push_like(&column, &pattern.to_sql()),
+                        worked => worked.select(self, |value| Test::Like(pattern.clone()).holds(value)),
+                    }
                 }
                 self.push(")");
             }
-            Expr::Compare { field, test } => self.push_test(&column(field), test),
+            Expr::Compare { field, test } => match column(field) {
+                Column::Stored(column) => self.push_test(&column, test),
+                worked => worked.select(self, |value| test.holds(value)),
+            },
         }
     }
 
@@ -95,7 +137,7 @@ impl Statement {
         }
     }
 
-    fn push_joined(&mut self, parts: &[Expr], with: &str, column: &dyn Fn(&Field) -> String) {
+    fn push_joined<'a>(&mut self, parts: &[Expr], with: &str, column: &dyn Fn(&Field) -> Column<'a>) {
         self.push("(");
         for (at, part) in parts.iter().enumerate() {
             self.push(if at == 0 { "" } else { with });
@@ -163,8 +205,8 @@ impl Statement {
             Bind::Integer(number) => query.bind::<Integer, _>(number),
             Bind::Time(time) => query.bind::<Timestamptz, _>(time),
             Bind::Bool(truth) => query.bind::<Bool, _>(truth),
-            Bind::Uuid(uuid) => query.bind::<Uuid, _>(uuid),
-            Bind::Uuids(uuids) => query.bind::<Array<Uuid>, _>(uuids),
+            Bind::Uuid(uuid) => query.bind::<sql_types::Uuid, _>(uuid),
+            Bind::Uuids(uuids) => query.bind::<Array<sql_types::Uuid>, _>(uuids),
             Bind::Texts(texts) => query.bind::<Array<Text>, _>(texts),
         })
     }

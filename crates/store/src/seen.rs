@@ -4,9 +4,9 @@
 //! The rule it protects: a reader never waits for a writer, and an answer that may be old says as
 //! of when.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::HashMap, sync::Arc, time::Duration};
 
-use milepost_domain::{Build, BuildId, Host, Id, Time, host::HostRef};
+use milepost_domain::{Build, BuildId, Host, HostId, Id, Time, host::HostRef};
 use uuid::Uuid;
 
 use crate::{
@@ -131,10 +131,8 @@ impl Store {
             builds.extend(build::load_many(connection, &missing, now)?);
             let hosts: Vec<Uuid> = builds.iter().map(|build| build.host.uuid()).collect();
             let hosts = host::load_many(connection, &hosts)?;
-            let with_host = |build: Build| {
-                let host = hosts.iter().find(|host| host.id == build.host)?.clone();
-                Some(HostBuild { host, build })
-            };
+            let hosts: HashMap<HostId, Host> = hosts.into_iter().map(|host| (host.id, host)).collect();
+            let with_host = |build: Build| Some(HostBuild { host: hosts.get(&build.host)?.clone(), build });
             Ok(builds.into_iter().filter_map(with_host).collect())
         })
     }

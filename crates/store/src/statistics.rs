@@ -12,7 +12,7 @@ use crate::{
     Result, list,
     partition::first_id,
     row::parsed,
-    search::{Bind, Statement},
+    search::{Bind, Column, Statement},
 };
 
 /// How many of the slowest and of those that fail most are answered.
@@ -25,7 +25,7 @@ pub struct Query {
     pub from: NaiveDate,
     /// Those that were opened before this day.
     pub until: NaiveDate,
-    /// Those that are found, by [`list::FIELDS`].
+    /// Those that are found, by [`list::STORED`].
     pub search: Option<Expr>,
     /// Of which hosts.
     pub bounds: Bounds,
@@ -146,7 +146,7 @@ fn counted(select: &str, more: &str, query: &Query) -> Statement {
     statement.push(" WHERE ").bind(Bind::Time(query.now)).push(" IS NOT NULL");
     within_days(&mut statement, "b.id", query);
     statement.push_bounds(&query.bounds, "h");
-    list::searched(&mut statement, query.search.as_ref(), &list::column);
+    list::searched(&mut statement, query.search.as_ref(), &|field| Column::Stored(list::column(field)));
     statement
 }
 

@@ -18,6 +18,7 @@ use diesel::{
 };
 use milepost_domain::{
     Durations, HostFacts, Id, Label, Plan, Time, Timings,
+    signal::Context,
     timing::{Key, Kind, first_with_enough},
 };
 use uuid::Uuid;
@@ -26,6 +27,7 @@ use crate::{
     Result, Store, build, host, list,
     row::{from_json, parsed, parsed_option, to_json},
     schema::{builds, timings},
+    standing,
 };
 
 /// How many builds are taken in at once: their rows are locked for that long.
@@ -101,13 +103,14 @@ impl Store {
         Ok(lessons.builds)
     }
 
-    /// Counts the builds that have not ended, for those who ask for metrics.
+    /// Counts the builds that have not ended and their signals, for those who ask for metrics.
     ///
     /// # Errors
     /// When the database cannot be reached.
-    pub fn count_open(&self, now: Time) -> Result<()> {
+    pub fn count_open(&self, now: Time, context: &Context<'_>) -> Result<()> {
         let counts = self.read(|connection| list::open(connection, now))?;
         self.shared().meters.keep_open(counts);
+        self.shared().meters.keep_signals(standing::count(&self.standing(now, context)?));
         Ok(())
     }
 }

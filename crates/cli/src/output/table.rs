@@ -35,6 +35,14 @@ impl Tone {
     }
 }
 
+/// `text` in the colour of its tone, where the screen has any.
+pub(crate) fn painted(text: &str, tone: Tone, screen: &Screen) -> String {
+    match tone.code().filter(|_| screen.colour) {
+        Some(code) => format!("\x1b[{code}m{text}\x1b[0m"),
+        None => text.to_owned(),
+    }
+}
+
 /// One text in a table; already clean.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Cell {

@@ -68,6 +68,8 @@ pub enum Test {
 pub enum Value {
     /// Text.
     Text(String),
+    /// Several texts, of a row only: it is what any of them is, and matches what any of them matches.
+    Texts(Vec<String>),
     /// A whole number.
     Integer(i64),
     /// A point in time, exact to a microsecond as PostgreSQL stores it.
@@ -109,6 +111,17 @@ impl Expr {
         }
     }
 
+    /// Whether it says anything of one of these fields.
+    #[must_use]
+    pub fn mentions(&self, fields: &[&str]) -> bool {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().any(|part| part.mentions(fields)),
+            Self::Not(inner) => inner.mentions(fields),
+            Self::Compare { field, .. } | Self::Has(field) => fields.contains(&field.name),
+            Self::FreeText(searched, _) => searched.iter().any(|field| fields.contains(&field.name)),
+        }
+    }
+
     /// Whether a row satisfies this; `lookup` gives the row's value of a field, or `None` where
     /// it has none.
     #[must_use]
@@ -132,16 +145,16 @@ impl Test {
     pub fn holds(&self, value: Option<&Value>) -> bool {
         let is = |test: &dyn Fn(&Value) -> bool| value.is_some_and(test);
         match self {
-            Self::Equals(wanted) => is(&|value| value == wanted),
-            Self::NotEquals(wanted) => !is(&|value| value == wanted),
+            Self::Equals(wanted) => is(&|value| value.is(wanted)),
+            Self::NotEquals(wanted) => !is(&|value| value.is(wanted)),
             Self::Like(pattern) => is(&|value| value.is_like(pattern)),
             Self::NotLike(pattern) => !is(&|value| value.is_like(pattern)),
             Self::Less(bound) => is(&|value| value.order(bound).is_some_and(Ordering::is_lt)),
             Self::LessOrEqual(bound) => is(&|value| value.order(bound).is_some_and(Ordering::is_le)),
             Self::Greater(bound) => is(&|value| value.order(bound).is_some_and(Ordering::is_gt)),
             Self::GreaterOrEqual(bound) => is(&|value| value.order(bound).is_some_and(Ordering::is_ge)),
-            Self::In(values) => is(&|value| values.contains(value)),
-            Self::NotIn(values) => !is(&|value| values.contains(value)),
+            Self::In(values) => is(&|value| values.iter().any(|wanted| value.is(wanted))),
+            Self::NotIn(values) => !is(&|value| values.iter().any(|wanted| value.is(wanted))),
             Self::Within(range) => is(&|value| value.is_within(range)),
             Self::NotWithin(range) => !is(&|value| value.is_within(range)),
         }
@@ -149,6 +162,13 @@ impl Test {
 }
 
 impl Value {
+    fn is(&self, wanted: &Self) -> bool {
+        match (self, wanted) {
+            (Self::Texts(texts), Self::Text(wanted)) => texts.contains(wanted),
+            _ => self == wanted,
+        }
+    }
+
     fn order(&self, other: &Self) -> Option<Ordering> {
         match (self, other) {
             (Self::Integer(this), Self::Integer(that)) => Some(this.cmp(that)),
@@ -159,7 +179,11 @@ impl Value {
     }
 
     fn is_like(&self, pattern: &Pattern) -> bool {
-        matches!(self, Self::Text(text) if pattern.matches(text))
+        match self {
+            Self::Text(text) => pattern.matches(text),
+            Self::Texts(texts) => texts.iter().any(|text| pattern.matches(text)),
+            _ => false,
+        }
     }
 
     fn is_within(&self, range: &TimeRange) -> bool {

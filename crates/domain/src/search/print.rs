@@ -44,6 +44,8 @@ impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => Quoted(text).fmt(f),
+            // Of a row only, so in no query that is read.
+            Self::Texts(texts) => joined(f, ", ", texts.iter().map(|text| Quoted(text))),
             Self::Integer(number) => number.fmt(f),
             Self::Time(at) => f.write_str(&time::text(*at)),
             Self::Boolean(yes) => yes.fmt(f),

@@ -44,6 +44,49 @@ pub enum SignalKind {
     ClockSkew,
 }
 
+impl SignalKind {
+    /// Every kind.
+    pub const ALL: &'static [Self] = &[
+        Self::FailedStep,
+        Self::BootLoop,
+        Self::Stalled,
+        Self::Overdue,
+        Self::CredentialExpiring,
+        Self::RejectedReports,
+        Self::Flooding,
+        Self::MissingReports,
+        Self::ClockSkew,
+    ];
+    /// Every kind as the word that travels.
+    pub const WORDS: &'static [&'static str] = &[
+        Self::FailedStep.as_str(),
+        Self::BootLoop.as_str(),
+        Self::Stalled.as_str(),
+        Self::Overdue.as_str(),
+        Self::CredentialExpiring.as_str(),
+        Self::RejectedReports.as_str(),
+        Self::Flooding.as_str(),
+        Self::MissingReports.as_str(),
+        Self::ClockSkew.as_str(),
+    ];
+
+    /// The word that travels.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::FailedStep => "failed_step",
+            Self::BootLoop => "boot_loop",
+            Self::Stalled => "stalled",
+            Self::Overdue => "overdue",
+            Self::CredentialExpiring => "credential_expiring",
+            Self::RejectedReports => "rejected_reports",
+            Self::Flooding => "flooding",
+            Self::MissingReports => "missing_reports",
+            Self::ClockSkew => "clock_skew",
+        }
+    }
+}
+
 /// How urgent it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -58,11 +101,17 @@ pub enum Severity {
 
 /// Somebody knows, and does not want to hear of it: maintenance, or a test.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Mute {
+pub struct Muted {
+    /// Which mute says so; see `/api/v2/mutes`.
+    pub id: Uuid,
     /// Until when.
     pub until: DateTime<Utc>,
     /// Why.
+    #[schema(example = "new firmware in rack 7")]
     pub reason: String,
+    /// Who said so.
+    #[schema(example = "deploy (0193b0a0-0000-7000-8000-000000000001)")]
+    pub by: String,
 }
 
 /// The end of the log of what failed, where a failure is told.
@@ -111,7 +160,7 @@ pub struct Signal {
     pub log: Option<LogTail>,
     /// Somebody does not want to hear of it now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub muted: Option<Mute>,
+    pub muted: Option<Muted>,
 }
 
 /// What is known beside the build; by default nothing.
@@ -124,7 +173,7 @@ pub struct Context<'a> {
     /// The end of the log of the step that failed.
     pub failure_log: Option<&'a LogTail>,
     /// Somebody does not want to hear of this host.
-    pub muted: Option<&'a Mute>,
+    pub muted: Option<&'a Muted>,
 }
 
 impl<'a> Context<'a> {

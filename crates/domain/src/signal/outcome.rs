@@ -25,7 +25,9 @@ pub fn failed_run(build: &Build) -> Option<&StepRun> {
     let course = &build.course;
     let failed = course.runs_now().filter(|run| run.state == RunState::Failed);
     // Where the install failed as a whole, the step that it failed in says more than `built`.
-    failed.max_by_key(|run| (!run.label.is_built(), run.finished_at)).filter(|_| course.state == State::Failed)
+    failed
+        .max_by_key(|run| (!run.label.is_built(), run.finished_at))
+        .filter(|_| course.state == State::Failed)
 }
 
 /// A step failed, and nothing better was heard since.

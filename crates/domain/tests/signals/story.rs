@@ -16,7 +16,7 @@ use milepost_domain::{
     Build, Log, Percent, Plan, Report, ReportId, Status, Time, Timings,
     build::MarkedEvent,
     evidence::Evidence,
-    signal::{Context, LogTail, Mute, Signal, signals},
+    signal::{Context, LogTail, Muted, Signal, signals},
 };
 
 use crate::known;
@@ -38,7 +38,7 @@ struct Story {
     arrived: Vec<Report>,
     timings: Option<Timings>,
     extends: bool,
-    muted: Option<Mute>,
+    muted: Option<Muted>,
     failure_log: Option<LogTail>,
 }
 
@@ -47,14 +47,8 @@ struct Story {
 pub(crate) fn tell(workflow: &str, told: &str) {
     let plan = if workflow == "none" { Plan::default() } else { known::plan(workflow) };
     let build = known::open(workflow, plan);
-    let mut story = Story {
-        build,
-        arrived: Vec::new(),
-        timings: None,
-        extends: false,
-        muted: None,
-        failure_log: None,
-    };
+    let mut story =
+        Story { build, arrived: Vec::new(), timings: None, extends: false, muted: None, failure_log: None };
     for line in told.lines().map(str::trim).filter(|line| !line.is_empty()) {
         story.read(line);
     }
@@ -75,7 +69,12 @@ impl Story {
             "extends" => self.extends = true,
             "muted" => {
                 let (until, reason) = rest.split_once(' ').unwrap();
-                self.muted = Some(Mute { until: time(until), reason: reason.to_owned() });
+                self.muted = Some(Muted {
+                    id: ReportId::from_word("mute").uuid(),
+                    until: time(until),
+                    reason: reason.to_owned(),
+                    by: "somebody".to_owned(),
+                });
             }
             "log" => {
                 let log = Log::from_bytes(rest.as_bytes()).unwrap();
@@ -183,7 +182,9 @@ impl Story {
 }
 
 fn kind(signal: &Signal) -> String {
-    serde_json::to_value(signal.kind).unwrap().as_str().unwrap().to_owned()
+    let travels = serde_json::to_value(signal.kind).unwrap();
+    assert_eq!(travels, signal.kind.as_str());
+    signal.kind.as_str().to_owned()
 }
 
 /// The words of a line; what stands in quotes is one.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use diesel::{Connection as _, prelude::*};
 use milepost_domain::{
-    Build, BuildId, HostFacts, HostId, Id, Label, Plan, State, Time, build::MarkedEvent, registry::Registry,
+    Build, BuildId, HostFacts, HostId, Id, Label, Plan, Time, build::MarkedEvent, registry::Registry,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -20,6 +20,7 @@ use crate::{
     audit::{self, Entry},
     credential::{self, Credential, TokenHash},
     host,
+    meters::Left,
     notify::{self, Node},
     pool::Shared,
     registry,
@@ -133,7 +134,7 @@ struct Touched {
     hosts: Vec<HostId>,
     builds: Vec<Uuid>,
     /// Builds that came into another state, with the one before.
-    moved: Vec<(Option<State>, Build)>,
+    moved: Vec<(Option<Left>, Build)>,
 }
 
 impl Touched {
@@ -222,7 +223,7 @@ fn open(
             closed.settle(opening.now);
             closed.mark(MarkedEvent::Supersede, opening.now);
             save(connection, &earlier, &closed, shared.node)?;
-            touched.moved.push((Some(earlier.build.course.state), closed));
+            touched.moved.push((Some(Left::by(&earlier.build)), closed));
         }
         touched.builds = unclosed;
     }

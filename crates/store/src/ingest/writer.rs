@@ -24,7 +24,7 @@ use super::{
     Item, Receipt, What,
     fold::{Folding, Ids, Newcomer},
 };
-use crate::{Error, Result, change, memory::at_least_one, pool::Shared};
+use crate::{Error, Result, change, memory::at_least_one, meters::Left, pool::Shared};
 
 /// How often a change that others come in between of is tried.
 const TRIES: u32 = 40;
@@ -266,7 +266,7 @@ impl Session {
                 overtaken.insert(id);
                 continue;
             }
-            self.shared.meters.reached(&registry, Some(work.before.build.course.state), &work.after);
+            self.shared.meters.reached(&registry, Some(Left::by(&work.before.build)), &work.after);
             let (ticket, known, ids) = work.written();
             self.shared.memory.learn(ticket, &known);
             self.ids.put(id, ids);

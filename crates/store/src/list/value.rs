@@ -5,13 +5,30 @@
 use milepost_domain::{
     Build, Host,
     search::{Field, Value},
+    signal::SignalKind,
 };
 
 fn word(text: &impl ToString) -> Value {
     Value::Text(text.to_string())
 }
 
-/// What a host and its build say of a field of [`super::FIELDS`].
+/// Kinds of signals as a value.
+pub(super) fn words(kinds: &[SignalKind]) -> Value {
+    Value::Texts(kinds.iter().map(|kind| kind.as_str().to_owned()).collect())
+}
+
+/// What is said by a field of [`super::FIELDS`] that is worked out, of a build that has not ended and has these
+/// signals. One that has ended has none, and is not muted.
+#[must_use]
+pub fn worked_value(field: &Field, kinds: &[SignalKind], is_muted: bool) -> Option<Value> {
+    match field.name {
+        "signal" => Some(words(kinds)).filter(|_| !kinds.is_empty()),
+        "muted" => Some(Value::Boolean(is_muted)),
+        _ => None,
+    }
+}
+
+/// What a host and its build say of a field of [`super::STORED`].
 #[must_use]
 pub fn value(field: &Field, host: &Host, build: Option<&Build>) -> Option<Value> {
     let facts = &host.facts;

@@ -3,20 +3,22 @@
 //! What PostgreSQL counts within the transaction is compared, so that it is the store's own
 //! statements that are judged, with their binds, and not copies of them.
 
+use std::sync::Arc;
+
 use diesel::{Connection as _, PgConnection};
-use milepost_domain::{Bounds, BuildId, HostId, ReportId, host::HostRef};
+use milepost_domain::{Bounds, BuildId, HostId, ReportId, host::HostRef, signal::SignalKind};
 use milepost_store::{
     build,
     credential::{self, TokenHash},
     host,
-    list::{self, Cursor, Query, ReportsOf},
+    list::{self, Cursor, Query, ReportsOf, Worked},
     report, statistics,
 };
 use milepost_testkit::Database;
 
 use crate::{
     sql::{count, lines, run},
-    support::{at, everything, store},
+    support::{FAILED, at, everything, store},
 };
 
 /// Tables that grow with every installation. Hosts are as many as there are machines; a search by
@@ -92,6 +94,14 @@ fn no_query_of_a_page_or_a_list_reads_a_growing_table_from_end_to_end() {
         ("reports of a host", of(ReportsOf::Host(host_id))),
         ("reports from a cursor on", everything_of(ReportsOf::Build(build_id), after)),
         ("log", Box::new(|c| Ok(!report::log(c, build_id, report_id)?.text().is_empty()))),
+        (
+            "log of what failed",
+            Box::new(|c| {
+                let mut build = build::load(c, build_id, now)?;
+                build.apply(&crate::support::report("storage", FAILED, 0));
+                report::failure_log(c, &build).map(|_| true)
+            }),
+        ),
         ("builds of a host", Box::new(|c| Ok(list::builds(c, &everything(now), Some(host_id))?.total == 10))),
     ];
     let searches = [
@@ -122,7 +132,10 @@ fn no_query_of_a_page_or_a_list_reads_a_growing_table_from_end_to_end() {
         now,
     };
     let statistics: Work<'_> = Box::new(move |c| Ok(!statistics::of(c, &counted)?.days.is_empty()));
-    let fleet = fleet.chain([("statistics", statistics)]);
+    let by_signal =
+        Query { search: parsed("has signal or muted = true"), worked: worked(build_id), ..everything(now) };
+    let signals: Work<'_> = Box::new(move |c| Ok(!list::builds(c, &by_signal, None)?.results.is_empty()));
+    let fleet = fleet.chain([("statistics", statistics), ("builds by their signals", signals)]);
     let lookups = works.into_iter().map(|work| (work, "hosts"));
     let lists = listed.chain(fleet).map(|work| (work, ""));
     for ((what, mut work), as_well) in lookups.chain(lists) {
@@ -136,6 +149,10 @@ fn no_query_of_a_page_or_a_list_reads_a_growing_table_from_end_to_end() {
         })
         .unwrap();
     }
+}
+
+fn worked(build: BuildId) -> Arc<Worked> {
+    Arc::new(Worked { signals: [(build, vec![SignalKind::Stalled])].into(), muted: [build].into() })
 }
 
 fn parsed(search: &str) -> Option<milepost_domain::search::Expr> {

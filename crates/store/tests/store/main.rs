@@ -18,6 +18,7 @@ mod indexes;
 mod ingest;
 mod lanes;
 mod migrations;
+mod mutes;
 mod opening;
 mod paging;
 mod partitions;

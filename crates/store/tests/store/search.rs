@@ -1,12 +1,13 @@
 //! A search in SQL selects exactly what the domain says that it means.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use milepost_domain::{
     Build, Host,
     search::{self, Expr, Field, Kind},
+    signal::SignalKind,
 };
-use milepost_store::list::value;
+use milepost_store::list::{Worked, value, worked_value};
 use milepost_store::{
     list::{self, FIELDS, Query, REPORT_FIELDS, ReportsOf},
     report::StoredReport,
@@ -23,6 +24,22 @@ use crate::{
 };
 
 static SEEDED: LazyLock<Seeded> = LazyLock::new(seeded);
+
+/// Signals and mutes of some of the builds, whether or not they could have any.
+static WORKED: LazyLock<Arc<Worked>> = LazyLock::new(|| {
+    let mut worked = Worked::default();
+    for (number, (_, build)) in ALL_BUILDS.iter().enumerate() {
+        let id = build.as_ref().unwrap().id;
+        let kinds = SignalKind::ALL.iter().cycle().skip(number).take(number % 4).copied().collect::<Vec<_>>();
+        if !kinds.is_empty() {
+            worked.signals.insert(id, kinds);
+        }
+        if number % 3 == 0 {
+            worked.muted.insert(id);
+        }
+    }
+    Arc::new(worked)
+});
 
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
@@ -127,7 +144,7 @@ fn query(fields: &'static [Field]) -> impl Strategy<Value = String> {
 
 fn read(query: &str, fields: &'static [Field]) -> (Query, Expr) {
     let search = search::parse(query, fields, now()).unwrap_or_else(|error| panic!("{query}: {error}"));
-    (Query { search: search.clone(), ..everything(now()) }, search.unwrap())
+    (Query { search: search.clone(), worked: Arc::clone(&WORKED), ..everything(now()) }, search.unwrap())
 }
 
 type Row = (Host, Option<Build>);
@@ -169,7 +186,10 @@ fn meant<T: Clone>(all: &[T], expr: &Expr, value: impl Fn(&Field, &T) -> Option<
 }
 
 fn value_of_row(field: &Field, (host, build): &Row) -> Option<search::Value> {
-    value(field, host, build.as_ref())
+    let id = build.as_ref().map(|build| build.id);
+    let kinds = id.and_then(|id| WORKED.signals.get(&id)).map_or(&[][..], Vec::as_slice);
+    let is_muted = id.is_some_and(|id| WORKED.muted.contains(&id));
+    worked_value(field, kinds, is_muted).or_else(|| value(field, host, build.as_ref()))
 }
 
 proptest! {
@@ -207,7 +227,7 @@ fn the_rows_that_are_searched_have_and_lack_values_of_every_field() {
     for field in FIELDS {
         let has = |row: &Row| value_of_row(field, row).is_some();
         assert!(ALL_HOSTS.iter().any(has), "{}", field.name);
-        assert!(field.name == "name" || !ALL_HOSTS.iter().all(has), "{}", field.name);
+        assert!(["name", "muted"].contains(&field.name) || !ALL_HOSTS.iter().all(has), "{}", field.name);
     }
     for field in REPORT_FIELDS {
         assert!(ALL_REPORTS.iter().any(|report| value_of_report(field, report).is_some()), "{}", field.name);

@@ -146,7 +146,15 @@ pub(crate) fn load(store: &Store, build: BuildId) -> Build {
 
 /// All there is, as of `now`.
 pub(crate) fn everything(now: Time) -> Query {
-    Query { search: None, order: None, limit: 10_000, offset: 0, now, bounds: Bounds::default() }
+    Query {
+        search: None,
+        order: None,
+        limit: 10_000,
+        offset: 0,
+        now,
+        bounds: Bounds::default(),
+        worked: Arc::default(),
+    }
 }
 
 /// The reports of a build as they are stored, in the server's order.

@@ -36,7 +36,7 @@ async fn own_progress(
     let step = progress.current_step.as_ref().map(|step| format!(" {}", step.name)).unwrap_or_default();
     let percent = progress.percent.map(|percent| format!(" {percent} %")).unwrap_or_default();
     let line = format!("{}{percent}{step}", progress.state);
-    Ok(answer::line(request, StatusCode::OK, &line, &HostProgress::of(app, &seen, None, now)))
+    Ok(answer::line(request, StatusCode::OK, &line, &HostProgress::of(app, &seen, None, None, now)))
 }
 
 /// How far the machine's own build is.

@@ -123,7 +123,7 @@ fn known_workflow(registry: &Registry, text: &str) -> Result<Label, String> {
 }
 
 /// RFC 3339, or the forms that Foreman's API and plain Ruby print.
-fn parse_time(text: &str) -> Result<Time, String> {
+pub(super) fn parse_time(text: &str) -> Result<Time, String> {
     let rfc3339 = || DateTime::parse_from_rfc3339(text).map(|time| time.to_utc());
     let foreman = || NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S UTC").map(|time| time.and_utc());
     let ruby = || DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S %z").map(|time| time.to_utc());
@@ -209,7 +209,7 @@ pub(crate) async fn page_of_builds(
 ) -> Result<web::Json<BuildList>, Problem> {
     let now = clock::now();
     let listing = params.read(list::FIELDS, list::SORTABLE, now)?;
-    let query = listing.query_of(&who.bounds);
+    let query = super::worked_for(app, listing.query_of(&who.bounds)).await?;
     let page = db::read(app, move |connection| {
         let only = only.as_ref().map(|host| find_host(connection, host, &query.bounds)).transpose()?;
         list::builds(connection, &query, only.map(|host| host.id))
@@ -374,8 +374,13 @@ pub(crate) async fn get_build(
     let now = clock::now();
     let id = parse_build_id(&id)?;
     let bounds = caller.who.bounds;
-    let found = db::read(&app, move |connection| find_build(connection, id, now, &bounds)).await?;
-    Ok(web::Json(BuildView::of(&app, found.host, &found.build, now)))
+    let (found, failure_log) = db::read(&app, move |connection| {
+        let found = find_build(connection, id, now, &bounds)?;
+        let failure_log = milepost_store::report::failure_log(connection, &found.build)?;
+        Ok((found, failure_log))
+    })
+    .await?;
+    Ok(web::Json(BuildView::telling(&app, found.host, &found.build, failure_log.as_ref(), now)))
 }
 
 /// Record that a build is installed, completed or canceled.

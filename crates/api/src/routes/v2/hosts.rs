@@ -31,7 +31,7 @@ pub(crate) async fn list_hosts(
 ) -> Result<web::Json<HostList>, Problem> {
     let now = clock::now();
     let listing = params.into_inner().read(list::FIELDS, list::SORTABLE, now)?;
-    let query = listing.query_of(&caller.who.bounds);
+    let query = super::worked_for(&app, listing.query_of(&caller.who.bounds)).await?;
     let page = db::read(&app, move |connection| list::hosts(connection, &query)).await?;
     Ok(web::Json(HostList::new(listing, page, |entry| HostSummary::of(&app, entry, now))))
 }
@@ -60,7 +60,8 @@ pub(crate) async fn get_host_progress(
     let named = HostRef::parse(&host);
     let (seen, as_of) = look(&app, &named, now).await?;
     caller.who.sees(&seen.host().facts, || Error::not_found("host", &host).into())?;
-    let page = app.shown.page(&app, named, &seen, as_of, now)?;
+    let failure_log = app.shown.failure_log(&app, &seen, now).await;
+    let page = app.shown.page(&app, named, &seen, failure_log.as_deref(), as_of, now)?;
     let etag = EntityTag::new_strong(page.etag);
     let unchanged = match IfNoneMatch::parse(&request) {
         Ok(IfNoneMatch::Any) => true,

@@ -19,7 +19,8 @@ pub(crate) fn page<T>(all: Vec<T>, listing: &Listing, value: fn(&T, &str) -> Opt
         let key = |item: &T| match value(item, order.field) {
             Some(Value::Text(text)) => (0, text),
             Some(Value::Integer(number)) => (number, String::new()),
-            Some(Value::Time(_) | Value::Boolean(_)) | None => (0, String::new()),
+            Some(Value::Time(time)) => (time.timestamp_micros(), String::new()),
+            Some(Value::Texts(_) | Value::Boolean(_)) | None => (0, String::new()),
         };
         found.sort_by_cached_key(key);
         if order.descending {

@@ -8,6 +8,7 @@ mod builds;
 mod events;
 mod hosts;
 mod memory;
+mod mutes;
 mod reports;
 mod session;
 mod statistics;
@@ -24,6 +25,7 @@ use milepost_domain::{Message, registry::Registry, text::InvalidText};
 use milepost_store::{
     PgConnection,
     audit::{self, Entry},
+    list,
 };
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -41,6 +43,9 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .service(hosts::list_hosts)
         .service(hosts::get_host_progress)
         .service(hosts::list_host_builds)
+        .service(mutes::list_mutes)
+        .service(mutes::create_mute)
+        .service(mutes::delete_mute)
         .service(reports::list_host_reports)
         .service(reports::list_build_reports)
         .service(reports::get_report_log)
@@ -67,6 +72,16 @@ pub(crate) use builds::opening;
 async fn fresh_registry(app: &web::Data<App>) -> Result<Arc<Registry>, Problem> {
     let store = app.store.clone();
     Ok(db::bounded(move || store.refresh_registry()).await?)
+}
+
+/// The query with what is worked out of builds, if it asks for that.
+async fn worked_for(app: &web::Data<App>, query: list::Query) -> Result<list::Query, Problem> {
+    if !query.asks_for_worked() {
+        return Ok(query);
+    }
+    let (store, context, now) = (app.store.clone(), app.settings.context(), query.now);
+    let worked = db::bounded(move || store.worked(now, &context)).await?;
+    Ok(list::Query { worked, ..query })
 }
 
 /// Changes the registry, enters that in the audit trail, and reads it again so that this node knows

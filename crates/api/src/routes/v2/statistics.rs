@@ -233,7 +233,7 @@ pub(crate) async fn get_statistics(
         let detail = format!("from {from} until {until} is not 1 to {DAYS_MAX} days");
         return Err(Problem::new(Code::MalformedRequest, detail));
     }
-    let expr = milepost_domain::search::parse(search.as_deref().unwrap_or_default(), list::FIELDS, now)
+    let expr = milepost_domain::search::parse(search.as_deref().unwrap_or_default(), list::STORED, now)
         .map_err(|error| Problem::search("search", &error))?;
     let after = until.succ_opt().unwrap_or(until);
     let query = Query { from, until: after, search: expr, bounds: caller.who.bounds, now };

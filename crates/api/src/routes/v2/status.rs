@@ -2,8 +2,8 @@
 
 use actix_web::{get, web};
 use chrono::{DateTime, Duration, NaiveDate, Utc};
-use milepost_domain::State;
-use milepost_store::{list, retention::Policy, storage};
+use milepost_domain::{State, signal::SignalKind};
+use milepost_store::{list, retention::Policy, standing, storage};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -22,6 +22,19 @@ pub(crate) struct StateCount {
     pub state: State,
     /// How many builds.
     pub count: i64,
+}
+
+/// How many builds that have not ended have a signal.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SignalCount {
+    /// Which kind; more will come.
+    pub kind: SignalKind,
+    /// How many builds have it that are not muted.
+    #[schema(minimum = 0, example = 2)]
+    pub count: u32,
+    /// How many have it and are muted.
+    #[schema(minimum = 0, example = 1)]
+    pub muted: u32,
 }
 
 /// How much room the data takes, and how long it is kept.
@@ -82,6 +95,8 @@ pub(crate) struct ServiceStatus {
     pub started_at: DateTime<Utc>,
     /// Builds that are under way or ended within the last day, by state; every state is listed.
     pub builds: Vec<StateCount>,
+    /// Builds under way that need a person, by signal; every kind is listed.
+    pub signals: Vec<SignalCount>,
     /// How much room the data takes, and how long it is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub storage: Option<Storage>,
@@ -99,16 +114,25 @@ pub(crate) async fn get_status(
     app: web::Data<App>,
 ) -> Result<web::Json<ServiceStatus>, Problem> {
     let now = clock::now();
-    let bounds = caller.who.bounds;
-    let (counts, storage) = db::read(&app, move |connection| {
-        let counts = list::states(connection, now - Duration::days(1), now, &bounds)?;
-        Ok((counts, storage::storage(connection)?))
+    let (bounds, context, store) = (caller.who.bounds, app.settings.context(), app.store.clone());
+    let (counts, storage, signals) = db::bounded(move || {
+        let standing = store.standing(now, &context)?;
+        let seen = standing.iter().filter(|standing| bounds.allow(&standing.of.host.facts));
+        let signals = standing::count(seen);
+        store.read(|connection| {
+            let counts = list::states(connection, now - Duration::days(1), now, &bounds)?;
+            Ok((counts, storage::storage(connection)?, signals.clone()))
+        })
     })
     .await?;
+    let signals = signals
+        .into_iter()
+        .map(|(kind, count)| SignalCount { kind, count: count.heard, muted: count.muted })
+        .collect();
     let count = |state| counts.iter().find(|(known, _)| *known == state).map_or(0, |(_, count)| *count);
     let builds = State::ALL.iter().map(|&state| StateCount { state, count: count(state) }).collect();
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let storage = Some(Storage::of(&storage, app.settings.retention));
     let spool = Spool::of(&app.store.condition());
-    Ok(web::Json(ServiceStatus { version, started_at: app.started_at, builds, storage, spool }))
+    Ok(web::Json(ServiceStatus { version, started_at: app.started_at, builds, signals, storage, spool }))
 }
