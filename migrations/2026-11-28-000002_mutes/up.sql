@@ -12,4 +12,4 @@ CREATE TABLE mutes (
     locations text[] NOT NULL,
     CONSTRAINT mutes_subject_check CHECK ((host_id IS NULL) <> (search IS NULL))
 );
-CREATE INDEX mutes_host_id_idx ON mutes (host_id) WHERE host_id IS NOT NULL;
+CREATE INDEX mutes_host_id_idx ON mutes (host_id);

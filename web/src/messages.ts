@@ -121,6 +121,8 @@ const english = {
   'signal.credential_expiring': 'Token runs out',
   'signal.clock_skew': 'Clock is off',
   'signal.missing_reports': 'Reports are missing',
+  'signal.log': 'The end of its log',
+  'signal.muted': 'Muted until {time} by {by}: {reason}',
   'signal.since': 'since {time}',
 
   'stream.step': 'Step',
@@ -279,6 +281,8 @@ const german: Words = {
   'signal.credential_expiring': 'Token läuft ab',
   'signal.clock_skew': 'Uhr geht falsch',
   'signal.missing_reports': 'Meldungen fehlen',
+  'signal.log': 'Das Ende seines Protokolls',
+  'signal.muted': 'Stumm bis {time}, von {by}: {reason}',
   'signal.since': 'seit {time}',
 
   'stream.step': 'Schritt',

@@ -2,6 +2,7 @@
 //!
 //! The rule it protects: whoever mutes is told at once what that comes to, and nothing is muted for ever.
 
+use chrono::{DateTime, Utc};
 use clap::{ArgGroup, Args};
 use milepost_client::{
     Client, explain,
@@ -39,7 +40,7 @@ pub(crate) struct MuteArgs {
     span: Option<Lifetime>,
     /// Until when, for example 2026-11-22T18:00:00Z
     #[arg(long, value_name = "TIME")]
-    until: Option<String>,
+    until: Option<DateTime<Utc>>,
     /// Why; whoever looks at the host reads it
     #[arg(long)]
     reason: String,
@@ -73,7 +74,7 @@ pub(crate) async fn mute(args: &MuteArgs, client: &Client, console: &mut Console
     let input = MuteInput {
         host: args.host.clone(),
         search: args.search.clone(),
-        until: args.until.clone(),
+        until: args.until,
         for_seconds,
         reason: args.reason.clone(),
     };

@@ -21,6 +21,8 @@ use crate::failure::Failure;
 
 /// The width of a terminal that does not tell.
 const WIDTH: usize = 80;
+/// Its height.
+const HEIGHT: usize = 24;
 
 /// How a command prints; for every command with a table.
 #[derive(Debug, Clone, Copy, Default, Args)]
@@ -60,6 +62,16 @@ pub(crate) struct Screen {
 }
 
 impl Screen {
+    /// The same as large as it is now, for somebody may have changed that, and how many lines it has.
+    pub(crate) fn measured(self) -> (Self, usize) {
+        match terminal_size::terminal_size_of(io::stdout()) {
+            Some((width, height)) if width.0 > 0 && height.0 > 0 => {
+                (Self { width: Some(width.0.into()), ..self }, height.0.into())
+            }
+            _ => (self, HEIGHT),
+        }
+    }
+
     /// The screen that standard output is.
     pub(crate) fn of_stdout(args: OutputArgs) -> Self {
         let terminal = io::stdout().is_terminal();
@@ -161,7 +173,7 @@ pub(crate) fn clean(text: &str) -> String {
 }
 
 /// Cuts `text` to `width` columns and says so with an ellipsis.
-fn fit(text: &str, width: usize, unicode: bool) -> String {
+pub(crate) fn fit(text: &str, width: usize, unicode: bool) -> String {
     if text.width() <= width {
         return text.to_owned();
     }

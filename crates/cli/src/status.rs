@@ -153,6 +153,16 @@ pub(crate) fn table(
     }
 }
 
+/// What needs a person, a line a build, as [`table`] has no room for it.
+pub(crate) fn brief(builds: &[Build], screen: &Screen) -> Vec<String> {
+    signals::brief(builds, screen)
+}
+
+/// What a build needs a person for most; `None` while it needs none.
+pub(crate) fn most_urgent(build: &Build) -> Option<&milepost_client::types::Signal> {
+    signals::urgent(build).next()
+}
+
 impl StatusArgs {
     /// The one query that finds what is asked for.
     ///

@@ -13,7 +13,7 @@ use std::{
 use futures::StreamExt as _;
 use milepost_client::{Client, explain, types::Build};
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     time::{MissedTickBehavior, interval},
 };
 
@@ -81,6 +81,7 @@ pub(crate) async fn run(
 ) -> Result<ExitCode, Failure> {
     let search = args.query()?;
     let mut ends = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut resized = signal(SignalKind::window_change())?;
     let mut picture = Picture { builds: look(args, client).await?, stale_since: None };
     let on_screen = console.screen.terminal && !args.json;
     if on_screen {
@@ -92,7 +93,7 @@ pub(crate) async fn run(
     }
     let watched = async {
         loop {
-            follow(args, client, &search, &mut picture, console).await?;
+            follow(args, client, &search, &mut picture, &mut resized, console).await?;
             picture.stale_since.get_or_insert_with(Instant::now);
             draw(args, client, &picture, console)?;
             tokio::time::sleep(AGAIN_AFTER).await;
@@ -123,6 +124,7 @@ async fn follow(
     client: &Client,
     search: &str,
     picture: &mut Picture,
+    resized: &mut Signal,
     console: &mut Console<'_>,
 ) -> Result<(), Failure> {
     let mut stream = match client.stream_events().search(search).send().await {
@@ -138,6 +140,7 @@ async fn follow(
     loop {
         tokio::select! {
             _ = tick.tick() => draw(args, client, picture, console)?,
+            _ = resized.recv() => draw(args, client, picture, console)?,
             chunk = stream.next() => {
                 let Some(Ok(bytes)) = chunk else { return Ok(()) };
                 for event in reader.take(&bytes) {
@@ -177,15 +180,22 @@ fn draw(
     }
     let now = milepost_api::now();
     let builds = status::sorted(picture.builds.values().cloned().collect());
-    let height = terminal_size::terminal_size().map_or(24, |(_, height)| usize::from(height.0));
-    let text = status::table(args, &builds, now, client, &console.screen);
+    let (shape, height) = console.screen.measured();
+    let text = status::table(args, &builds, now, client, &shape);
+    let urgent = status::brief(&builds, &shape);
     let mut screen = HOME.to_owned();
     let lines: Vec<&str> = text.lines().collect();
-    let room = height.saturating_sub(2).max(1);
-    for line in lines.iter().take(room) {
+    let (rows, told) = shares(height, urgent.len());
+    for line in lines.iter().take(rows) {
         let _ = writeln!(screen, "{line}{CLEAR_LINE}");
     }
-    let hidden = lines.len().saturating_sub(room);
+    let hidden = lines.len().saturating_sub(rows);
+    if told > 0 {
+        let _ = writeln!(screen, "{CLEAR_LINE}");
+    }
+    for line in urgent.iter().take(told) {
+        let _ = writeln!(screen, "{line}{CLEAR_LINE}");
+    }
     let more = if hidden > 0 { format!("and {hidden} more; ") } else { String::new() };
     let state = match picture.stale_since {
         None => "live".to_owned(),
@@ -195,6 +205,15 @@ fn draw(
     console.print(&screen)?;
     console.out.flush()?;
     Ok(())
+}
+
+/// How many lines the table gets on a screen of `height`, and how many what needs a person: a third at most, so that
+/// the rows, which are sorted, stay to be seen. The last two are the state of the picture, and a blank one before it.
+fn shares(height: usize, urgent: usize) -> (usize, usize) {
+    let room = height.saturating_sub(2).max(1);
+    let told = urgent.min(room / 3);
+    // A blank line stands between the two.
+    (room - told - usize::from(told > 0), told)
 }
 
 /// Says in a line what has changed, for a log rather than a screen.
@@ -210,10 +229,12 @@ fn tell(
         return Ok(console.out.flush()?);
     }
     let step = |build: &Build| build.current_step.as_ref().map(|step| step.name.clone());
+    let needs = |build: &Build| status::most_urgent(build).map(|signal| signal.kind.clone());
     let is_news = before.is_none_or(|before| {
         before.state != build.state
             || step(before) != step(build)
             || before.last_message != build.last_message
+            || needs(before) != needs(build)
     });
     if !is_news {
         return Ok(());
@@ -222,8 +243,12 @@ fn tell(
     let step = step(build).map(|step| format!(" {}", clean(&step))).unwrap_or_default();
     let message =
         build.last_message.as_deref().map(|message| format!(": {}", clean(message))).unwrap_or_default();
+    let urgent = status::most_urgent(build)
+        .map(|signal| format!(" (needs somebody: {})", clean(&signal.detail)))
+        .unwrap_or_default();
     let (at, host) = (milepost_api::now().format("%H:%M:%S"), clean(&build.host.name));
-    console.print(&format!("{at} {host} {}{percent}{step}{message}\n", clean(build.state.as_str())))?;
+    console
+        .print(&format!("{at} {host} {}{percent}{step}{message}{urgent}\n", clean(build.state.as_str())))?;
     console.out.flush()?;
     Ok(())
 }
@@ -231,6 +256,18 @@ fn tell(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_screen_is_never_drawn_over_its_height() {
+        assert_eq!(shares(24, 0), (22, 0));
+        assert_eq!(shares(24, 3), (18, 3));
+        assert_eq!(shares(24, 100), (14, 7));
+        for (height, urgent) in (0..80).flat_map(|height| (0..40).map(move |urgent| (height, urgent))) {
+            let (rows, told) = shares(height, urgent);
+            let drawn = rows + told + usize::from(told > 0) + 2;
+            assert!(rows > 0 && drawn <= height.max(3), "{height} {urgent}");
+        }
+    }
 
     #[test]
     fn events_are_read_however_they_are_cut() {

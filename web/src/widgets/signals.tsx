@@ -2,7 +2,7 @@
 import * as React from 'react';
 import { Alert } from '@patternfly/react-core';
 import type { Signal } from '../api/client';
-import { cleanLine } from '../clean';
+import { cleanLine, cleanText } from '../clean';
 import { moment } from '../format';
 import { t, word } from '../messages';
 import { When } from './when';
@@ -25,6 +25,15 @@ export function Signals({ signals, now }: Props): React.ReactElement | null {
             (<When at={signal.since} now={now}>{t('signal.since', { time: moment(Date.parse(signal.since), now) })}</When>)
           </span>
           {signal.remedy && <p>{cleanLine(signal.remedy)}</p>}
+          {signal.log && (
+            <pre className="mp-signal-log" tabIndex={0} aria-label={t('signal.log')}>
+              {signal.log.is_cut && '…\n'}
+              {cleanText(signal.log.text)}
+            </pre>
+          )}
+          {signal.muted && (
+            <p>{t('signal.muted', { time: moment(Date.parse(signal.muted.until), now), reason: cleanLine(signal.muted.reason), by: cleanLine(signal.muted.by) })}</p>
+          )}
         </Alert>
       ))}
     </div>

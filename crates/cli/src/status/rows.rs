@@ -80,7 +80,8 @@ fn row(build: &Build, now: DateTime<Utc>, screen: &Screen, form: Form, whole_nam
     let elapsed = build.elapsed_seconds;
     vec![
         Cell::new(machine),
-        Cell::new(action(build, full)).tone(tone),
+        Cell::new(action(build, full) + if build.muted.is_some() && full { ", muted" } else { "" })
+            .tone(tone),
         Cell::new(progress(build, screen, full)).tone(tone),
         Cell::new(clean(build.last_message.as_deref().unwrap_or_default())),
         Cell::new(updated),
@@ -90,6 +91,8 @@ fn row(build: &Build, now: DateTime<Utc>, screen: &Screen, form: Form, whole_nam
 
 fn tone(build: &Build) -> Tone {
     match build.state.as_str() {
+        _ if build.muted.is_some() => Tone::Quiet,
+        _ if super::signals::urgent(build).next().is_some() => Tone::Bad,
         "failed" => Tone::Bad,
         "running" => Tone::Busy,
         "installed" | "completed" => Tone::Good,

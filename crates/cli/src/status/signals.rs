@@ -6,7 +6,7 @@
 use milepost_client::types::{Build, Signal};
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::output::{Screen, Tone, clean, counted, painted};
+use crate::output::{Screen, Tone, clean, counted, fit, painted};
 
 /// So many builds are told of; who has more to see to starts with these.
 const BUILDS_MAX: usize = 20;
@@ -58,6 +58,18 @@ pub(super) fn tell(builds: &[Build], screen: &Screen) -> String {
         lines.push(format!("{muted} with signals muted: milepost mutes says until when and why"));
     }
     if lines.is_empty() { String::new() } else { format!("\n{}\n", lines.join("\n")) }
+}
+
+/// The most urgent signal of each build that has one, a line each, for a screen where all else has to fit as well.
+pub(super) fn brief(builds: &[Build], screen: &Screen) -> Vec<String> {
+    let line = |build: &Build| {
+        let signal = urgent(build).next()?;
+        let sentence = format!("{}: {}", clean(&build.host.name), clean(&signal.detail));
+        let tone = if signal.severity.as_str() == "critical" { Tone::Bad } else { Tone::Plain };
+        let width = screen.width.unwrap_or(WIDTH);
+        Some(painted(&fit(&sentence, width, screen.unicode), tone, screen))
+    };
+    builds.iter().filter_map(line).collect()
 }
 
 /// `text` in lines of at most `width` columns, all but the first with `indent` in front.
