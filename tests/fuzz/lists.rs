@@ -18,6 +18,7 @@ const LISTS: &[&str] = &[
     "workflows",
     "tokens",
     "audit",
+    "mutes",
 ];
 const FIELDS: &[&str] = &[
     "name",
@@ -35,6 +36,9 @@ const FIELDS: &[&str] = &[
     "revoked",
     "actor",
     "at",
+    "signal",
+    "muted",
+    "until",
     "nothing",
 ];
 const OPERATORS: &[&str] = &[" = ", " != ", " < ", " > ", " <= ", " >= ", " ~ ", " !~ ", " ^ ", " !^ "];
@@ -48,6 +52,7 @@ const VALUES: &[&str] = &[
     "0001-01-01",
     "9999-12-31T23:59:59Z",
     "failed",
+    "stalled",
     "*",
     "%",
     "_",

@@ -64,6 +64,55 @@ fn without_a_database_there_is_nothing_to_learn_from_and_none_is_made() {
 }
 
 #[test]
+fn what_failed_is_told_with_the_end_of_its_log_and_muted_for_a_time() {
+    let place = Place::new();
+    let service = place.start();
+    let manage = place.api(&service, "manage");
+    let build = open(&manage, "db1.example.com");
+    let path = format!("/unattended/step/{}/storage/failed?message=no+disk", build.token);
+    let _ =
+        manage.with_token(None).send("POST", &path, &[], Some(b"sfdisk: cannot open /dev/sda\n")).expect(200);
+    for name in ["web1.example.com", "web1.example.org"] {
+        let _ = open(&manage, name);
+    }
+    let status = said(&place, "status");
+    assert_eq!(status.code, Some(1), "a build has failed");
+    let told = status.out.split_once("\n\n").unwrap().1;
+    assert_eq!(
+        told,
+        "db1.example.com: 'Partitioning' failed: no disk\n  the end of its log says why; a retry that gets on clears \
+         this\n  | sfdisk: cannot open /dev/sda\n"
+    );
+
+    let mut mute = place.milepost(["mute", "db1", "--for", "4h", "--reason", "a new disk comes"]);
+    let muted = Said::by(&mut mute).success();
+    assert!(muted.starts_with("db1.example.com is muted until "), "{muted}");
+    let status = said(&place, "status").out;
+    assert!(status.lines().nth(3).unwrap().starts_with("db1.example.com "), "it comes last: {status}");
+    assert!(status.contains("Partitioning failed, muted") && !status.contains("sfdisk"), "{status}");
+    assert!(
+        status.ends_with("\n1 build with signals muted: milepost mutes says until when and why\n"),
+        "{status}"
+    );
+    let mutes = said(&place, "mutes").success();
+    assert!(mutes.lines().nth(1).unwrap().contains("db1.example.com  a new disk comes"), "{mutes}");
+    let mut of_all =
+        place.milepost(["mute", "--search", "name ~ web1*", "--for", "1h", "--reason", "hall 2"]);
+    assert!(Said::by(&mut of_all).success().contains("That is 2 builds under way now.\n"));
+
+    assert_eq!(said(&place, "unmute db1").success(), "db1.example.com is muted no longer\n");
+    assert!(said(&place, "status").out.contains("sfdisk"));
+    assert!(said(&place, "unmute db1").refusal().contains("milepost mutes"));
+    let several = said(&place, "mute web1 --for 1h --reason test").refusal();
+    assert!(several.contains("'web1' may be web1.example.com, web1.example.org; write which"), "{several}");
+    assert!(
+        said(&place, "mute db1 --for never --reason test").refusal().contains("nothing is muted for ever")
+    );
+    assert!(said(&place, "mute nobody --for 1h --reason test").refusal().contains("'nobody' is not known"));
+    service.stop();
+}
+
+#[test]
 fn what_installations_came_to_is_counted() {
     let place = Place::new();
     let service = place.start();

@@ -12,6 +12,7 @@ use milepost_client::{
 use crate::{
     failure::Failure,
     output::{Cell, Column, Console, Table, Tone, clean, counted, duration},
+    status::search::machine,
     steps::ListArgs,
     token::Lifetime,
     workflows::pages,
@@ -71,8 +72,12 @@ pub(crate) async fn mute(args: &MuteArgs, client: &Client, console: &mut Console
         }
         None => None,
     };
+    let host = match &args.host {
+        Some(host) => Some(whole_name(client, host).await?),
+        None => None,
+    };
     let input = MuteInput {
-        host: args.host.clone(),
+        host,
         search: args.search.clone(),
         until: args.until,
         for_seconds,
@@ -138,6 +143,26 @@ pub(crate) async fn unmute(
         console.print(&format!("{} no longer\n", named(&ended)))?;
     }
     Ok(())
+}
+
+/// The name of the host that is meant by its first part; whatever else was typed as it is, for the service to judge.
+async fn whole_name(client: &Client, typed: &str) -> Result<String, Failure> {
+    let is_id = typed.parse::<u64>().is_ok() || typed.parse::<uuid::Uuid>().is_ok();
+    if is_id || typed.contains(['.', '*', '%']) {
+        return Ok(typed.to_owned());
+    }
+    let answer = client.list_hosts().search(machine(typed)).per_page("10").send().await;
+    let found = answer.map_err(|error| Failure::usage(explain(client, error)))?.into_inner().results;
+    let names: Vec<&str> = found.iter().map(|found| found.host.name.as_str()).collect();
+    match names.as_slice() {
+        names if names.iter().any(|name| name.eq_ignore_ascii_case(typed)) => Ok(typed.to_lowercase()),
+        [] => Ok(typed.to_owned()),
+        [one] => Ok((*one).to_owned()),
+        several => {
+            let names: Vec<String> = several.iter().map(|name| clean(name)).collect();
+            Err(Failure::usage(format!("'{}' may be {}; write which", clean(typed), names.join(", "))))
+        }
+    }
 }
 
 /// Whether it is of the host of that name; without a dot also of the first part of a longer one.

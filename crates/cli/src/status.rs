@@ -4,7 +4,7 @@
 //! the service sent is shown in order, and all of it.
 
 mod rows;
-mod search;
+pub(crate) mod search;
 mod signals;
 
 use std::{cmp::Reverse, collections::HashSet, ffi::OsString, num::NonZeroU64, process::ExitCode};
@@ -214,17 +214,19 @@ fn server_time(date: Option<&impl AsRef<[u8]>>) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc2822(text).ok().map(|at| at.to_utc())
 }
 
-/// What is muted last; failed, running, pending, installed, then what has ended; among these the latest first.
+/// Failed, what else needs a person, running, pending, installed, then what has ended; among these the latest first.
+/// What is muted comes after all others.
 fn urgency(build: &Build) -> (bool, u8, Reverse<DateTime<Utc>>) {
     let rank = match build.state.as_str() {
         // Failed, and then replaced by a newer build: nobody has to run any more.
-        _ if build.ended_at.is_some() => 5,
+        _ if build.ended_at.is_some() => 6,
         "failed" => 0,
-        "running" => 1,
-        "pending" => 2,
-        "installed" => 3,
+        _ if most_urgent(build).is_some() => 1,
+        "running" => 2,
+        "pending" => 3,
+        "installed" => 4,
         // A state that is newer than this program.
-        _ => 4,
+        _ => 5,
     };
     let latest = build.ended_at.or(build.last_report_at).unwrap_or(build.started_at);
     (build.muted.is_some(), rank, Reverse(latest))

@@ -25,6 +25,7 @@ use crate::{
     meters::Meters,
     notify::{self, Node},
     registry,
+    standing::Needs,
     timing::Learned,
     token,
 };
@@ -59,6 +60,7 @@ pub(crate) struct Shared {
     pub(crate) memory: Arc<Memory>,
     pub(crate) meters: Meters,
     pub(crate) learned: Learned,
+    pub(crate) needs: Needs,
     registry: RwLock<Arc<Registry>>,
 }
 
@@ -159,6 +161,7 @@ impl Store {
             memory,
             meters: Meters::default(),
             learned,
+            needs: Needs::default(),
             registry: RwLock::new(Arc::new(registry)),
         });
         shared.memory.keep_revoked(revoked);

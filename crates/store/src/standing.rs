@@ -4,16 +4,19 @@
 //! has to run for it to be right; it costs a look at each build that has not ended, and nobody who reports
 //! waits for it.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use diesel::prelude::*;
 use milepost_domain::{
-    BuildId, Id, Time,
+    BuildId, HostFacts, Id, Time,
     signal::{Context, Signal, SignalKind, signals},
 };
 use uuid::Uuid;
 
-use crate::{Result, Store, build::HostBuild, list::Worked, schema::builds};
+use crate::{Result, Store, build::HostBuild, list::Worked, mute::Mutes, schema::builds};
 
 /// A build that has not ended.
 #[derive(Debug, Clone)]
@@ -25,6 +28,21 @@ pub struct Standing {
     /// Whether somebody does not want to hear of it.
     pub is_muted: bool,
 }
+
+/// What needs a person on one host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Need {
+    /// Whose build it is.
+    pub host: HostFacts,
+    /// The kinds of its signals.
+    pub kinds: Vec<SignalKind>,
+    /// Whether somebody does not want to hear of it.
+    pub is_muted: bool,
+}
+
+/// What needed a person when that was last worked out: in that second, and with those mutes.
+#[derive(Debug, Default)]
+pub(crate) struct Needs(Mutex<Option<(i64, Arc<Mutes>, Arc<Vec<Need>>)>>);
 
 /// How many signals of a kind there are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -60,6 +78,30 @@ impl Store {
         Ok(self.look_at_builds(&ids, now)?.into_iter().filter_map(look).collect())
     }
 
+    /// What needs a person, as of this second: whoever asks often, as a page does that shows counts, asks for what
+    /// another has worked out, or waits for it.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub fn needs(&self, now: Time, context: &Context<'_>) -> Result<Arc<Vec<Need>>> {
+        let mut known = self.shared().needs.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (second, mutes) = (now.timestamp(), self.mutes());
+        if let Some((as_of, with, needs)) = &*known
+            && *as_of == second
+            && Arc::ptr_eq(with, &mutes)
+        {
+            return Ok(Arc::clone(needs));
+        }
+        let need = |standing: Standing| {
+            let kinds: Vec<SignalKind> = standing.signals.iter().map(|signal| signal.kind).collect();
+            let is_muted = standing.is_muted;
+            (!kinds.is_empty()).then(|| Need { host: standing.of.host.facts, kinds, is_muted })
+        };
+        let needs = Arc::new(self.standing(now, context)?.into_iter().filter_map(need).collect::<Vec<_>>());
+        *known = Some((second, mutes, Arc::clone(&needs)));
+        Ok(needs)
+    }
+
     /// What a search for signals needs.
     ///
     /// # Errors
@@ -81,12 +123,12 @@ impl Store {
 }
 
 /// How many signals of each kind there are, kinds without any too.
-pub fn count<'a>(standing: impl IntoIterator<Item = &'a Standing>) -> Vec<(SignalKind, SignalCount)> {
+pub fn count<'a>(needs: impl IntoIterator<Item = &'a Need>) -> Vec<(SignalKind, SignalCount)> {
     let mut counts: HashMap<SignalKind, SignalCount> = HashMap::new();
-    for standing in standing {
-        for signal in &standing.signals {
-            let count = counts.entry(signal.kind).or_default();
-            let counted = if standing.is_muted { &mut count.muted } else { &mut count.heard };
+    for need in needs {
+        for kind in &need.kinds {
+            let count = counts.entry(*kind).or_default();
+            let counted = if need.is_muted { &mut count.muted } else { &mut count.heard };
             *counted = counted.saturating_add(1);
         }
     }

@@ -110,7 +110,7 @@ impl Store {
     pub fn count_open(&self, now: Time, context: &Context<'_>) -> Result<()> {
         let counts = self.read(|connection| list::open(connection, now))?;
         self.shared().meters.keep_open(counts);
-        self.shared().meters.keep_signals(standing::count(&self.standing(now, context)?));
+        self.shared().meters.keep_signals(standing::count(&*self.needs(now, context)?));
         Ok(())
     }
 }

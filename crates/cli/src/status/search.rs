@@ -50,9 +50,9 @@ fn groups(alternatives: impl Iterator<Item = String>, length_max: usize) -> Vec<
     groups.into_iter().map(|(_, group)| Some(format!("({group})"))).collect()
 }
 
-/// A host by its name. Names of hosts have no upper and lower case, so a name that is written with
+/// The search for a host by its name; without a dot also by the first part of a longer one. Names of hosts have no upper and lower case, so a name that is written with
 /// upper case is looked for in lower case too.
-fn machine(name: &str) -> String {
+pub(crate) fn machine(name: &str) -> String {
     if name.contains(['*', '%']) {
         return format!("name ~ {}", quoted(name));
     }

@@ -15,10 +15,10 @@ const LINES_OF_SEVERAL: usize = 5;
 /// How wide a line is where nobody says.
 const WIDTH: usize = 100;
 
-/// The signals of a build that somebody is to see to: not those that are good to know.
+/// The signals of a build that somebody is to see to: not those that are good to know, nor what is over.
 pub(super) fn urgent(build: &Build) -> impl Iterator<Item = &Signal> {
-    let is_muted = build.muted.is_some();
-    build.signals.iter().filter(move |signal| !is_muted && signal.severity.as_str() != "info")
+    let is_quiet = build.muted.is_some() || build.ended_at.is_some();
+    build.signals.iter().filter(move |signal| !is_quiet && signal.severity.as_str() != "info")
 }
 
 /// What needs a person, of `builds` in their order; nothing where nothing does.
@@ -52,7 +52,9 @@ pub(super) fn tell(builds: &[Build], screen: &Screen) -> String {
             told.len() - BUILDS_MAX
         ));
     }
-    let muted = builds.iter().filter(|build| build.muted.is_some() && !build.signals.is_empty()).count();
+    let is_muted =
+        |build: &&Build| build.muted.is_some() && build.ended_at.is_none() && !build.signals.is_empty();
+    let muted = builds.iter().filter(is_muted).count();
     if muted > 0 {
         let muted = counted(i64::try_from(muted).unwrap_or(i64::MAX), "build");
         lines.push(format!("{muted} with signals muted: milepost mutes says until when and why"));

@@ -116,8 +116,8 @@ pub(crate) async fn get_status(
     let now = clock::now();
     let (bounds, context, store) = (caller.who.bounds, app.settings.context(), app.store.clone());
     let (counts, storage, signals) = db::bounded(move || {
-        let standing = store.standing(now, &context)?;
-        let seen = standing.iter().filter(|standing| bounds.allow(&standing.of.host.facts));
+        let needs = store.needs(now, &context)?;
+        let seen = needs.iter().filter(|need| bounds.allow(&need.host));
         let signals = standing::count(seen);
         store.read(|connection| {
             let counts = list::states(connection, now - Duration::days(1), now, &bounds)?;
