@@ -96,6 +96,7 @@ pub(crate) struct ServiceStatus {
     /// Builds that are under way or ended within the last day, by state; every state is listed.
     pub builds: Vec<StateCount>,
     /// Builds under way that need a person, by signal; every kind is listed.
+    #[schema(required = false)]
     pub signals: Vec<SignalCount>,
     /// How much room the data takes, and how long it is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
