@@ -1,11 +1,11 @@
 //! Mutes: marked in every place that shows signals, counted apart, searched for, and over by themselves.
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use milepost_api::{NewToken, Scope};
 use milepost_testkit::{Api, Options, Server};
 use serde_json::{Value, json};
 
-use crate::support::{each, encode, open, open_as, pointers, progress, report, text, time};
+use crate::support::{each, encode, open, open_as, pointers, progress, report, server_time, text, time};
 
 const HOST: &str = "web1.example.com";
 
@@ -146,7 +146,7 @@ fn another_node_hears_of_a_mute_and_of_its_end() {
 fn what_is_in_force_is_listed_searched_and_sorted() {
     let server = failing();
     let _ = mute(&server, &json!({"host": HOST, "for_seconds": 7200}));
-    let at = (Utc::now() + TimeDelta::hours(1)).to_rfc3339();
+    let at = (server_time(&server) + TimeDelta::hours(1)).to_rfc3339();
     let _ = mute(&server, &json!({"search": "hostgroup ~ db", "until": at}));
     let list = server.read().get("/api/v2/mutes").expect(200).json();
     assert_eq!((&list["total"], each(&list, "reason").len()), (&json!(2), 2));
@@ -159,7 +159,7 @@ fn what_is_in_force_is_listed_searched_and_sorted() {
 fn a_mute_that_does_not_hold_together_is_refused_and_says_why() {
     let server = failing();
     let reason = "new firmware";
-    let past = (Utc::now() - TimeDelta::hours(1)).to_rfc3339();
+    let past = (server_time(&server) - TimeDelta::hours(1)).to_rfc3339();
     for (input, pointer) in [
         (json!({"for_seconds": 60, "reason": reason}), "/host"),
         (json!({"host": HOST, "search": "name = x", "for_seconds": 60, "reason": reason}), "/search"),

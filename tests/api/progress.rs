@@ -277,8 +277,8 @@ fn fail(server: &Server, build: &Opened, step: &str, log: &str) {
 fn the_page_of_what_failed_has_the_end_of_its_log() {
     let server = Server::start();
     let build = open(&server, HOST);
-    let long: String = (1..=500).map(|number| format!("line {number}\n")).collect();
-    fail(&server, &build, "packages", &format!("{long}Error: no space left on device\n"));
+    let long: Vec<String> = (1..=500).map(|number| format!("line {number}")).collect();
+    fail(&server, &build, "packages", &format!("{}\nError: no space left on device\n", long.join("\n")));
     let log = progress(&server, HOST)["signals"][0]["log"].clone();
     let tail = text(&log["text"]);
     assert!(tail.starts_with("line 482\n") && tail.ends_with("\nError: no space left on device"), "{tail}");

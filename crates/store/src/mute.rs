@@ -214,7 +214,7 @@ pub fn list(connection: &mut PgConnection, now: Time) -> Result<Vec<(Mute, Optio
         Subject::Host(id) => Some(id),
         Subject::Search(_) => None,
     };
-    let ids: Vec<Uuid> = in_force.iter().filter_map(of_host).map(|id| id.uuid()).collect();
+    let ids: Vec<Uuid> = in_force.iter().filter_map(of_host).map(Id::uuid).collect();
     let hosts: HashMap<HostId, Host> =
         host::load_many(connection, &ids)?.into_iter().map(|host| (host.id, host)).collect();
     let with_host = |mute: Mute| {

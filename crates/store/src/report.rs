@@ -118,7 +118,6 @@ pub fn failure_log(connection: &mut PgConnection, build: &Build) -> Result<Optio
         // What failed within the step, or around it, is an activity.
         .filter(
             is_of_step
-                .clone()
                 .or(reports::label.eq(Label::built().as_str().to_owned()))
                 .or(reports::activity.eq(true)),
         )

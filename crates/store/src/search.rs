@@ -27,28 +27,31 @@ pub(crate) struct Statement {
 pub(crate) enum Column<'a> {
     /// In the database: a column, or what is computed from some.
     Stored(String),
-    /// In this process: the values of the rows of these ids, and that of all others.
-    Worked {
-        /// The column of the id.
-        id: &'static str,
-        /// The value of a row.
-        of: &'a HashMap<Uuid, Value>,
-        /// That of a row that is not among them.
-        otherwise: Option<Value>,
-    },
+    /// In this process.
+    Computed(Computed<'a>),
 }
 
-impl Column<'_> {
+/// Values of rows that are not in the database.
+pub(crate) struct Computed<'a> {
+    /// The column of the rows' ids.
+    pub(crate) id: &'static str,
+    /// The value of each.
+    pub(crate) of: &'a HashMap<Uuid, Value>,
+    /// That of a row that is not among them.
+    pub(crate) otherwise: Option<Value>,
+}
+
+impl Computed<'_> {
     /// The rows of which `holds` is true, as a condition: those that are among these ids, or those that are not.
     fn select(&self, statement: &mut Statement, holds: impl Fn(Option<&Value>) -> bool) {
-        let Self::Worked { id, of, otherwise } = self else { return };
-        let is_of_others = holds(otherwise.as_ref());
+        let is_of_others = holds(self.otherwise.as_ref());
+        let differs = |value: &Value| holds(Some(value)) != is_of_others;
         let mut ids: Vec<Uuid> =
-            of.iter().filter(|(_, value)| holds(Some(value)) != is_of_others).map(|(id, _)| *id).collect();
+            self.of.iter().filter(|(_, value)| differs(value)).map(|(id, _)| *id).collect();
         ids.sort_unstable();
         // A host need not have any build.
         statement.push(if is_of_others { "NOT COALESCE(" } else { "COALESCE(" });
-        statement.push(id).push(" = ANY (").bind(Bind::Uuids(ids)).push("), false)");
+        statement.push(self.id).push(" = ANY (").bind(Bind::Uuids(ids)).push("), false)");
     }
 }
 
@@ -104,7 +107,7 @@ impl Statement {
                 Column::Stored(column) => {
                     self.push("(").push(&column).push(" IS NOT NULL)");
                 }
-                worked => worked.select(self, |value| value.is_some()),
+                Column::Computed(values) => values.select(self, |value| value.is_some()),
             },
             Expr::FreeText(fields, pattern) => {
                 self.push("(");
@@ -112,14 +115,16 @@ impl Statement {
                     self.push(if at == 0 { "" } else { " OR " });
                     match column(field) {
                         Column::Stored(column) => self.push_like(&column, &pattern.to_sql()),
-                        worked => worked.select(self, |value| Test::Like(pattern.clone()).holds(value)),
+                        Column::Computed(values) => {
+                            values.select(self, |value| Test::Like(pattern.clone()).holds(value));
+                        }
                     }
                 }
                 self.push(")");
             }
             Expr::Compare { field, test } => match column(field) {
                 Column::Stored(column) => self.push_test(&column, test),
-                worked => worked.select(self, |value| test.holds(value)),
+                Column::Computed(values) => values.select(self, |value| test.holds(value)),
             },
         }
     }

@@ -40,9 +40,17 @@ pub struct Need {
     pub is_muted: bool,
 }
 
-/// What needed a person when that was last worked out: in that second, and with those mutes.
+/// What needed a person when that was last worked out.
 #[derive(Debug, Default)]
-pub(crate) struct Needs(Mutex<Option<(i64, Arc<Mutes>, Arc<Vec<Need>>)>>);
+pub(crate) struct Needs(Mutex<Option<Known>>);
+
+/// What needed a person in that second, with those mutes.
+#[derive(Debug)]
+struct Known {
+    second: i64,
+    mutes: Arc<Mutes>,
+    needs: Arc<Vec<Need>>,
+}
 
 /// How many signals of a kind there are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -86,19 +94,17 @@ impl Store {
     pub fn needs(&self, now: Time, context: &Context<'_>) -> Result<Arc<Vec<Need>>> {
         let mut known = self.shared().needs.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (second, mutes) = (now.timestamp(), self.mutes());
-        if let Some((as_of, with, needs)) = &*known
-            && *as_of == second
-            && Arc::ptr_eq(with, &mutes)
-        {
-            return Ok(Arc::clone(needs));
+        let fits = |known: &&Known| known.second == second && Arc::ptr_eq(&known.mutes, &mutes);
+        if let Some(known) = known.as_ref().filter(fits) {
+            return Ok(Arc::clone(&known.needs));
         }
         let need = |standing: Standing| {
             let kinds: Vec<SignalKind> = standing.signals.iter().map(|signal| signal.kind).collect();
             let is_muted = standing.is_muted;
-            (!kinds.is_empty()).then(|| Need { host: standing.of.host.facts, kinds, is_muted })
+            (!kinds.is_empty()).then_some(Need { host: standing.of.host.facts, kinds, is_muted })
         };
         let needs = Arc::new(self.standing(now, context)?.into_iter().filter_map(need).collect::<Vec<_>>());
-        *known = Some((second, mutes, Arc::clone(&needs)));
+        *known = Some(Known { second, mutes, needs: Arc::clone(&needs) });
         Ok(needs)
     }
 

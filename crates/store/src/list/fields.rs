@@ -13,7 +13,7 @@ use milepost_domain::{
 use uuid::Uuid;
 
 use super::value;
-use crate::search::Column;
+use crate::search::{Column, Computed};
 
 /// What hosts and builds are searched by: what is stored of them, and what is worked out of those that have
 /// not ended.
@@ -112,8 +112,11 @@ impl Values {
 
     pub(super) fn column(&self, field: &Field) -> Column<'_> {
         match field.name {
-            "signal" => Column::Worked { id: "b.id", of: &self.signals, otherwise: None },
-            "muted" => Column::Worked { id: "b.id", of: &self.muted, otherwise: Some(Value::Boolean(false)) },
+            "signal" => Column::Computed(Computed { id: "b.id", of: &self.signals, otherwise: None }),
+            "muted" => {
+                let otherwise = Some(Value::Boolean(false));
+                Column::Computed(Computed { id: "b.id", of: &self.muted, otherwise })
+            }
             _ => Column::Stored(column(field)),
         }
     }
