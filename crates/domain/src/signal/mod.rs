@@ -16,7 +16,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Build, State, Time, Timings};
+pub(crate) use self::text::{between, span};
+use crate::{Build, State, Time, Timings, state::words};
 
 /// What needs a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -41,6 +42,11 @@ pub enum SignalKind {
     /// The clock of the machine is wrong.
     ClockSkew,
 }
+words!(SignalKind, "signal", {
+    FailedStep => "failed_step", BootLoop => "boot_loop", Stalled => "stalled", Overdue => "overdue",
+    CredentialExpiring => "credential_expiring", RejectedReports => "rejected_reports", Flooding => "flooding",
+    MissingReports => "missing_reports", ClockSkew => "clock_skew",
+});
 
 /// How urgent it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
