@@ -3,7 +3,7 @@
 use actix_web::{get, web};
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use milepost_domain::State;
-use milepost_store::{list, retention::Policy, storage};
+use milepost_store::{delivery, list, retention::Policy, storage, sweep};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -72,6 +72,27 @@ impl Storage {
     }
 }
 
+/// How it stands with telling others what happens.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Announcing {
+    /// When it was last looked for what has changed, by any node; absent: never. Much longer ago than
+    /// `[hooks] sweep_seconds`, nobody does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_sweep_at: Option<DateTime<Utc>>,
+    /// How many deliveries are to be made.
+    #[schema(example = 0)]
+    pub pending_deliveries: i64,
+    /// When the oldest of them happened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest_pending_at: Option<DateTime<Utc>>,
+    /// How many hooks did not take what was sent to them last.
+    #[schema(example = 0)]
+    pub failing_hooks: i64,
+    /// How many hooks were disabled because they failed.
+    #[schema(example = 0)]
+    pub disabled_hooks: i64,
+}
+
 /// How the service is doing.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ServiceStatus {
@@ -88,6 +109,9 @@ pub(crate) struct ServiceStatus {
     /// Reports that wait on disk for the database; absent without a spool.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spool: Option<Spool>,
+    /// How it stands with telling others what happens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub announcing: Option<Announcing>,
 }
 
 /// How the service is doing.
@@ -100,9 +124,10 @@ pub(crate) async fn get_status(
 ) -> Result<web::Json<ServiceStatus>, Problem> {
     let now = clock::now();
     let bounds = caller.who.bounds;
-    let (counts, storage) = db::read(&app, move |connection| {
+    let (counts, storage, last_sweep_at, backlog) = db::read(&app, move |connection| {
         let counts = list::states(connection, now - Duration::days(1), now, &bounds)?;
-        Ok((counts, storage::storage(connection)?))
+        let storage = storage::storage(connection)?;
+        Ok((counts, storage, sweep::last_run(connection)?, delivery::backlog(connection)?))
     })
     .await?;
     let count = |state| counts.iter().find(|(known, _)| *known == state).map_or(0, |(_, count)| *count);
@@ -110,5 +135,12 @@ pub(crate) async fn get_status(
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let storage = Some(Storage::of(&storage, app.settings.retention));
     let spool = Spool::of(&app.store.condition());
-    Ok(web::Json(ServiceStatus { version, started_at: app.started_at, builds, storage, spool }))
+    let announcing = Some(Announcing {
+        last_sweep_at,
+        pending_deliveries: backlog.pending,
+        oldest_pending_at: backlog.oldest_at,
+        failing_hooks: backlog.failing,
+        disabled_hooks: backlog.disabled,
+    });
+    Ok(web::Json(ServiceStatus { version, started_at: app.started_at, builds, storage, spool, announcing }))
 }
