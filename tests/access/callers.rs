@@ -16,6 +16,9 @@ use crate::support::{
 /// The organization of every host that is asked for.
 pub(crate) const ORGANIZATION: &str = "acme";
 
+/// Where nobody listens: the port of `discard`.
+pub(crate) const NOWHERE: &str = "http://127.0.0.1:9/";
+
 /// Who calls, in the order of the table's columns. One more, known by the certificate that its connection
 /// shows, needs TLS: `tests/service/tls.rs` asks every operation with that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +90,8 @@ pub(crate) struct Stage {
     pub(crate) report: String,
     /// A token that is there to be revoked.
     pub(crate) token: String,
+    /// A hook of the organization.
+    pub(crate) hook: String,
     /// A step and a workflow, there to be removed.
     pub(crate) word: String,
 }
@@ -192,7 +197,10 @@ impl Stage {
             let _ = manage.put(&format!("/api/v2/workflows/{word}"), &workflow).expect(200);
         }
         let (_, token) = made(server, &json!({"scope": "read", "organizations": [ORGANIZATION]}));
-        Self { host, build, report: text(&list["results"][0]["id"]), token, word }
+        let within = server.with_token(admin_of(server, ORGANIZATION));
+        let hook = within.post("/api/v2/hooks", &json!({"url": NOWHERE, "events": ["signal.flooding.*"]}));
+        let hook = text(&hook.expect(201).json()["id"]);
+        Self { host, build, report: text(&list["results"][0]["id"]), token, hook, word }
     }
 
     /// How many reports its build has.

@@ -18,6 +18,7 @@ const LISTS: &[&str] = &[
     "workflows",
     "tokens",
     "audit",
+    "hooks",
 ];
 const FIELDS: &[&str] = &[
     "name",

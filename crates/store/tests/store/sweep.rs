@@ -319,6 +319,36 @@ proptest! {
     }
 }
 
+/// How often each table that grows was read from end to end, and by an index, by sessions that are over.
+fn reads(connection: &mut PgConnection, how: &str) -> Vec<String> {
+    let tables = "'builds', 'step_runs', 'told', 'outbox', 'deliveries'";
+    let sql = format!(
+        "SELECT relname || ' ' || coalesce({how}, 0) AS line FROM pg_stat_user_tables WHERE relname IN ({tables}) ORDER BY 1"
+    );
+    lines(connection, &sql)
+}
+
+#[test]
+fn more_builds_than_a_page_are_all_told_of_and_no_table_that_grows_is_read_from_end_to_end() {
+    let database = Database::new();
+    let store = store(&database);
+    insert(&store, &hook("build.opened", None, start()));
+    let builds: Vec<BuildId> =
+        (0..600).map(|number| open_kickstart(&store, &format!("web{number}"))).collect();
+    let mut connection = database.connect();
+    let (scans, looks) = (reads(&mut connection, "seq_scan"), reads(&mut connection, "idx_scan"));
+    let mut sweeper = store.sweeper();
+    assert_eq!(sweep(&mut sweeper, 1), Some(Swept { builds: 600, news: 600 }));
+    assert_eq!(sweep(&mut sweeper, 2).unwrap().news, 0);
+    drop(sweeper);
+    crate::support::comes_true("the server has counted", || {
+        reads(&mut connection, "idx_scan")[0] != looks[0]
+    });
+    assert_eq!(reads(&mut connection, "seq_scan"), scans);
+    assert_eq!(count(&mut connection, "deliveries"), 600);
+    assert_eq!(told(&mut connection, builds[599]), ["build.opened"]);
+}
+
 #[test]
 fn what_a_frozen_node_holds_is_taken_over_by_its_session_s_end() {
     let database = Database::new();

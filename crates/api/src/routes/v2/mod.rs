@@ -5,6 +5,7 @@
 
 mod audit_trail;
 mod builds;
+mod deliveries;
 mod events;
 mod hooks;
 mod hosts;
@@ -57,8 +58,8 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .service(hooks::get_hook)
         .service(hooks::update_hook)
         .service(hooks::delete_hook)
-        .service(hooks::test_hook)
-        .service(hooks::list_hook_deliveries)
+        .service(deliveries::test_hook)
+        .service(deliveries::list_hook_deliveries)
         .service(tokens::list_tokens)
         .service(tokens::create_token)
         .service(tokens::revoke_token)
