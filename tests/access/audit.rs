@@ -47,6 +47,12 @@ fn every_change_that_a_token_can_make_is_entered() {
     let mute = json!({"host": "web1.example.com", "for_seconds": 60, "reason": "new firmware"});
     let mute = text(&deploy.post("/api/v2/mutes", &mute).expect(201).json()["id"]);
     let _ = deploy.delete(&format!("/api/v2/mutes/{mute}")).expect(200);
+    let hook = deploy.post("/api/v2/hooks", &json!({"name": "chat", "url": "http://127.0.0.1:9/"}));
+    let hook = text(&hook.expect(201).json()["id"]);
+    let of_hook = format!("/api/v2/hooks/{hook}");
+    let _ = deploy.patch(&of_hook, &json!({"enabled": false})).expect(200);
+    let _ = deploy.post(&format!("{of_hook}/test"), &json!({})).expect(200);
+    let _ = deploy.delete(&of_hook).expect(200);
     let token = deploy.post("/api/v2/tokens", &json!({"scope": "read", "name": "screen"})).expect(201).json();
     let path = format!("/api/v2/tokens/{}", text(&token["id"]));
     let body = [SENDS_JSON, ("x-request-id", "a-change-4711")];
@@ -65,6 +71,10 @@ fn every_change_that_a_token_can_make_is_entered() {
         ("delete_step", "step site_step".to_owned()),
         ("create_mute", format!("mute {mute}")),
         ("delete_mute", format!("mute {mute}")),
+        ("create_hook", format!("hook {hook}")),
+        ("update_hook", format!("hook {hook}")),
+        ("test_hook", format!("hook {hook}")),
+        ("delete_hook", format!("hook {hook}")),
         ("create_token", format!("token {}", text(&token["id"]))),
         ("revoke_token", format!("token {}", text(&token["id"]))),
     ];

@@ -16,6 +16,9 @@ use crate::support::{
 /// The organization of every host that is asked for.
 pub(crate) const ORGANIZATION: &str = "acme";
 
+/// Where nobody listens: the port of `discard`.
+pub(crate) const NOWHERE: &str = "http://127.0.0.1:9/";
+
 /// Who calls, in the order of the table's columns. One more, known by the certificate that its connection
 /// shows, needs TLS: `tests/service/tls.rs` asks every operation with that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +92,8 @@ pub(crate) struct Stage {
     pub(crate) token: String,
     /// A mute of the host, there to be ended.
     pub(crate) mute: String,
+    /// A hook of the organization.
+    pub(crate) hook: String,
     /// A step and a workflow, there to be removed.
     pub(crate) word: String,
 }
@@ -196,8 +201,10 @@ impl Stage {
         let (_, token) = made(server, &json!({"scope": "read", "organizations": [ORGANIZATION]}));
         let mute = json!({"host": host, "for_seconds": 60, "reason": "new firmware"});
         let mute = server.manage().post("/api/v2/mutes", &mute).expect(201).json();
-        let (report, mute) = (text(&list["results"][0]["id"]), text(&mute["id"]));
-        Self { host, build, report, token, mute, word }
+        let within = server.with_token(admin_of(server, ORGANIZATION));
+        let hook = within.post("/api/v2/hooks", &json!({"url": NOWHERE, "events": ["signal.flooding.*"]}));
+        let (mute, hook) = (text(&mute["id"]), text(&hook.expect(201).json()["id"]));
+        Self { host, build, report: text(&list["results"][0]["id"]), token, mute, hook, word }
     }
 
     /// How many reports its build has.

@@ -10,7 +10,7 @@ use milepost_testkit::{Answer, Api, Contract};
 use serde_json::{Value, json};
 
 use crate::{
-    callers::{CALLERS, Caller, Cast, Credential, ORGANIZATION, Stage},
+    callers::{CALLERS, Caller, Cast, Credential, NOWHERE, ORGANIZATION, Stage},
     support::{ACCEPT_JSON, FROM_OURS, SENDS_FORM, SENDS_JSON, server},
 };
 
@@ -50,6 +50,13 @@ get_statistics                401  401x 401  401  401  401  401  200  200  200  
 list_tokens                   401  401x 401  401  401  401  401  403  403  200  200  200  401r 200  200  401
 create_token                  401  401x 401  401  401  401  401  403  403  201  403  201  401r 201  403  401
 revoke_token                  401  401x 401  401  401  401  401  403  403  200  404  200  401r 200  403  401
+list_hooks                    401  401x 401  401  401  401  401  403  403  200  200  200  401r 200  200  401
+create_hook                   401  401x 401  401  401  401  401  403  403  201  201  201  401r 201  403  401
+get_hook                      401  401x 401  401  401  401  401  403  403  200  404  200  401r 200  200  401
+update_hook                   401  401x 401  401  401  401  401  403  403  200  404  200  401r 200  403  401
+delete_hook                   401  401x 401  401  401  401  401  403  403  200  404  200  401r 200  403  401
+test_hook                     401  401x 401  401  401  401  401  403  403  200  404  200  401r 200  403  401
+list_hook_deliveries          401  401x 401  401  401  401  401  403  403  200  404  200  401r 200  200  401
 list_audit                    401  401x 401  401  401  401  401  403  403  200  200  200  401r 200  200  401
 get_session                   401  401x 401  401  401  401  401  200  200  200  200  200  401r 200  200  401
 get_status                    401  401x 401  401  401  401  401  200  200  200  200  200  401r 200  200  401
@@ -143,6 +150,7 @@ impl Operation {
         let id = match &self.path {
             path if path.contains("/tokens/") => &stage.token,
             path if path.contains("/mutes/") => &stage.mute,
+            path if path.contains("/hooks/") => &stage.hook,
             _ => &stage.build.id,
         };
         let path = self
@@ -168,6 +176,8 @@ impl Operation {
             "put_workflow" => json!({"title": "A workflow", "steps": [{"label": "packages"}]}),
             "create_mute" => json!({"host": stage.host, "for_seconds": 60, "reason": "new firmware"}),
             "create_token" => json!({"scope": "admin", "organizations": [ORGANIZATION]}),
+            "create_hook" => json!({"url": NOWHERE}),
+            "update_hook" => json!({"name": "another name"}),
             "report_batch" => json!({"reports": [{"label": "get_ks"}]}),
             "update_host" => json!({"name": stage.host, "action": "packages"}),
             "report_event" | "report_event_by_path" => {

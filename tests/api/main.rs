@@ -13,6 +13,7 @@ mod callbacks;
 mod edges;
 mod follow;
 mod hanging;
+mod hooks;
 mod identity;
 mod insight;
 mod limits;

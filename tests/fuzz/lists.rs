@@ -19,6 +19,7 @@ const LISTS: &[&str] = &[
     "tokens",
     "audit",
     "mutes",
+    "hooks",
 ];
 const FIELDS: &[&str] = &[
     "name",

@@ -9,6 +9,7 @@ mod access;
 mod authority;
 mod database;
 mod demo;
+mod hooks;
 mod insight;
 mod keys;
 mod lifecycle;

@@ -3,6 +3,7 @@
 //! The rule it protects: installers are answered quickly and finally, programs precisely; the
 //! routes, the document that describes them and the looks of an error each stand in one place.
 
+mod announce;
 pub mod auth;
 mod body;
 mod clock;
@@ -20,6 +21,7 @@ mod shown;
 mod view;
 mod web;
 
+pub use announce::HookSettings;
 pub use auth::{Key, Keys, NewToken, Proxy, Scope, TrustedHost};
 pub use clock::now;
 pub use limits::{BURST, LimitSettings};

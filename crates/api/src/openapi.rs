@@ -51,6 +51,7 @@ pub fn document() -> Value {
         {"name": "Reports", "description": "What the machines said"},
         {"name": "Registry", "description": "Steps and workflows that are known, and what was learned of them"},
         {"name": "Installers", "description": "What machines that are being installed call"},
+        {"name": "Hooks", "description": "URLs that are told what happens"},
         {"name": "Access", "description": "Tokens of programs and people, and who did what"},
         {"name": "Service", "description": "How the service is doing"},
     ]);

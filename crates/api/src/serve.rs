@@ -12,6 +12,7 @@ use milepost_store::{Store, retention::Policy};
 use utoipa_actix_web::AppExt as _;
 
 use crate::{
+    announce::{self, Courier, HookSettings},
     auth::{Keys, Proxy, TrustedHost},
     body::BODY_MAX,
     clock, db, envelope,
@@ -78,6 +79,8 @@ pub struct Settings {
     pub body_timeout: Duration,
     /// How many threads serve; `None`: one a core.
     pub workers: Option<usize>,
+    /// How others are told what happens.
+    pub hooks: HookSettings,
     /// How long things are kept; it is shown here, and somebody else sees to it.
     pub retention: Policy,
 }
@@ -101,6 +104,7 @@ impl Default for Settings {
             connections_per_address: 512,
             body_timeout: Duration::from_secs(30),
             workers: None,
+            hooks: HookSettings::default(),
             retention: Policy::default(),
         }
     }
@@ -123,6 +127,8 @@ pub struct App {
     pub(crate) live: Arc<Live>,
     pub(crate) connections: Arc<Connections>,
     pub(crate) shown: Shown,
+    pub(crate) announced: announce::Meters,
+    pub(crate) courier: Arc<Courier>,
     pub(crate) started_at: Time,
 }
 
@@ -138,8 +144,10 @@ impl App {
             limits: Arc::new(Limits::new(settings.limits)),
             live: Arc::default(),
             connections: Arc::new(connections),
+            courier: Arc::new(Courier::new(settings.hooks.clone())),
             settings: Arc::new(settings),
             shown: Shown::default(),
+            announced: announce::Meters::default(),
             started_at: clock::now(),
         }
     }
@@ -171,6 +179,9 @@ pub fn run(
         actix_web::rt::spawn(count_what_is_beyond(app.clone()));
         actix_web::rt::spawn(live::tell(app.clone()));
         actix_web::rt::spawn(learn_from_what_ended(app.clone()));
+        actix_web::rt::spawn(announce::deliver(app.clone()));
+        // It ends before whoever stops the database is told that we have.
+        let _watch = announce::watch(app.clone())?;
         let live = Arc::clone(&app.live);
         let server = server(app, listeners)?;
         let handle = server.handle();

@@ -7,9 +7,10 @@ use ipnet::IpNet;
 use milepost_domain::registry::Mode;
 
 use crate::{
-    config::{AccessArgs, StoreArgs, TransportArgs},
+    config::{AccessArgs, HookArgs, StoreArgs, TransportArgs},
     demo::DemoArgs,
     mute::{MuteArgs, UnmuteArgs},
+    hooks::HooksArgs,
     output::OutputArgs,
     remote::RemoteArgs,
     stats::StatsArgs,
@@ -112,6 +113,13 @@ Examples:
         #[command(flatten)]
         args: StatsArgs,
     },
+    /// See and change who is told what happens: webhooks, and channels of a chat
+    Hooks {
+        #[command(flatten)]
+        remote: RemoteArgs,
+        #[command(flatten)]
+        args: HooksArgs,
+    },
     /// Make, list and revoke tokens of programs and people
     Token {
         #[command(flatten)]
@@ -179,6 +187,8 @@ pub(crate) struct ServeArgs {
     pub(crate) store: StoreArgs,
     #[command(flatten)]
     pub(crate) access: AccessArgs,
+    #[command(flatten)]
+    pub(crate) hooks: HookArgs,
     /// Networks that may use /api/update, which carries no credential [default: none]
     #[arg(long, env = "MILEPOST_COMPAT_API_UPDATE", value_name = "CIDR", value_delimiter = ',')]
     pub(crate) compat_api_update: Option<Vec<IpNet>>,

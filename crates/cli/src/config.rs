@@ -4,6 +4,7 @@
 //! the file that is none is an error; secrets are never printed.
 
 mod access;
+mod hooks;
 mod store;
 mod transport;
 
@@ -21,11 +22,13 @@ use serde::Deserialize;
 
 pub(crate) use self::{
     access::{AccessArgs, KeyFiles},
+    hooks::HookArgs,
     store::StoreArgs,
     transport::{ListenerSection, Transport, TransportArgs},
 };
 use self::{
     access::{LimitsSection, TokensSection, TrustSection, UnattendedSection},
+    hooks::HooksSection,
     store::{DatabaseSection, IngestSection, SpoolSection},
     transport::{TlsSection, TransportSections},
 };
@@ -69,6 +72,7 @@ struct File {
     limits: LimitsSection,
     compat: CompatSection,
     retention: RetentionSection,
+    hooks: HooksSection,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -255,6 +259,7 @@ impl Config {
             |list| networks(list),
         );
         let retention = retention(&mut from, args.retention, &file.retention)?;
+        let hooks = from.hooks(args.hooks, &file.hooks)?;
         if workers == Some(0) {
             return Err(Failure::usage("server.workers must be at least 1"));
         }
@@ -277,6 +282,7 @@ impl Config {
                 body_timeout: transport.body_timeout,
                 workers,
                 retention,
+                hooks,
                 ..access.settings
             },
             transport,

@@ -9,6 +9,7 @@ mod database;
 mod demo;
 mod embedded;
 mod failure;
+mod hooks;
 mod housekeeping;
 mod mute;
 mod output;
@@ -99,6 +100,9 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Stats { remote, args } => {
             let (client, runtime) = reach(remote, Scope::Read)?;
             on_screen(args.output, |console| runtime.block_on(stats::run(&args, &client, console)))?;
+        }
+        Command::Hooks { remote, args } => {
+            on_screen(args.command.output(), |console| hooks::run(&args.command, remote, console))?;
         }
         Command::Token { remote, command } => {
             on_screen(command.output(), |console| token::run(&command, remote, console))?;

@@ -52,7 +52,7 @@ Examples:
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct CreateArgs {
-    /// read: see; manage: also open builds and change the registry; admin: also make tokens and see the audit trail
+    /// read: see; manage: also open builds and change the registry; admin: also make tokens and hooks, and see the audit trail
     #[arg(long, default_value = "read")]
     scope: Scope,
     /// How long it is valid: 12h, 30d, 1y, or never

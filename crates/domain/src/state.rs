@@ -3,8 +3,6 @@
 //! The rule it protects: a build changes its state only by [`State::advance`], whose table is
 //! total and rendered into `docs/states.md` by a test.
 
-use std::{fmt, str::FromStr};
-
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -23,24 +21,25 @@ macro_rules! words {
             }
         }
 
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(self.as_str())
             }
         }
 
-        impl FromStr for $type {
-            type Err = UnknownWord;
+        impl std::str::FromStr for $type {
+            type Err = $crate::state::UnknownWord;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 match text {
                     $($word => Ok(Self::$variant),)+
-                    other => Err(UnknownWord::new($what, other, Self::WORDS)),
+                    other => Err($crate::state::UnknownWord::new($what, other, Self::WORDS)),
                 }
             }
         }
     };
 }
+pub(crate) use words;
 
 /// A word that is none of those that may stand in its place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -9,7 +9,9 @@ mod change;
 #[doc(hidden)]
 pub mod constraint;
 pub mod credential;
+pub mod delivery;
 mod error;
+pub mod hook;
 pub mod host;
 pub mod ingest;
 pub mod list;
@@ -30,6 +32,7 @@ mod seen;
 pub mod standing;
 pub mod statistics;
 pub mod storage;
+pub mod sweep;
 pub mod timing;
 pub mod token;
 

@@ -73,7 +73,12 @@ pub fn bounds(day: NaiveDate) -> Range<Uuid> {
 
 /// No id of a build that was opened on that day or later sorts before this.
 pub(crate) fn first_id(day: NaiveDate) -> Uuid {
-    let millis = day.and_time(NaiveTime::MIN).and_utc().timestamp_millis();
+    id_at(day.and_time(NaiveTime::MIN).and_utc())
+}
+
+/// The lowest id that something can have that is made at that time.
+pub(crate) fn id_at(time: Time) -> Uuid {
+    let millis = time.timestamp_millis();
     // Before 1970 and after the year 10889 nothing can be told apart.
     let millis = u128::try_from(millis).unwrap_or(0).min((1 << 48) - 1);
     Uuid::from_u128(millis << 80)

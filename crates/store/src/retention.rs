@@ -16,7 +16,7 @@ use crate::{
     Error, Result, audit, mute,
     partition::{self, Left, Table, alone, first_id, number, shortly, why},
     schema::{builds, credentials, plans, step_runs},
-    token,
+    sweep, token,
 };
 
 /// How many rows of a default partition are deleted in one transaction.
@@ -25,6 +25,8 @@ const ROWS: i64 = 5_000;
 const BUILDS: i64 = 500;
 /// How long tokens that have run out are still listed.
 const TOKENS_KEPT: Duration = Duration::days(31);
+/// How long it is kept what others were told, delivered or not: longer than anybody goes on trying.
+const NEWS_KEPT: Duration = Duration::days(7);
 /// How many transactions of each kind there are before [`retire`] comes back.
 const CHUNKS: usize = 20;
 
@@ -148,6 +150,7 @@ pub fn retire(connection: &mut PgConnection, now: Time, policy: &Policy, dry_run
         }
         token::forget(connection, now - TOKENS_KEPT)?;
         mute::forget(connection, now)?;
+        in_chunks(&mut retired.unfinished, ROWS, || sweep::forget(connection, now - NEWS_KEPT, ROWS))?;
         Ok(retired)
     })
 }

@@ -196,6 +196,71 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    told (build_id) {
+        build_id -> Uuid,
+        is_open -> Bool,
+        state -> Nullable<Text>,
+        attempt -> Int4,
+        signals -> Array<Text>,
+    }
+}
+
+diesel::table! {
+    sweeper (is_only) {
+        is_only -> Bool,
+        ran_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    outbox (id) {
+        id -> Uuid,
+        build_id -> Nullable<Uuid>,
+        topic -> Text,
+        at -> Timestamptz,
+        body -> Text,
+    }
+}
+
+diesel::table! {
+    hooks (id) {
+        id -> Uuid,
+        name -> Text,
+        url -> Text,
+        format -> Text,
+        events -> Array<Text>,
+        search -> Nullable<Text>,
+        organizations -> Array<Text>,
+        locations -> Array<Text>,
+        secret -> Text,
+        old_secret -> Nullable<Text>,
+        old_secret_until -> Nullable<Timestamptz>,
+        is_enabled -> Bool,
+        disabled_reason -> Nullable<Text>,
+        created_at -> Timestamptz,
+        created_by -> Text,
+        failing_since -> Nullable<Timestamptz>,
+        failures -> Int4,
+        busy_until -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    deliveries (hook_id, event_id) {
+        hook_id -> Uuid,
+        event_id -> Uuid,
+        state -> Text,
+        due_at -> Timestamptz,
+        attempts -> Int4,
+        attempted_at -> Nullable<Timestamptz>,
+        status -> Nullable<Int4>,
+        error -> Nullable<Text>,
+    }
+}
+
 diesel::joinable!(builds -> hosts (host_id));
+diesel::joinable!(deliveries -> outbox (event_id));
 diesel::joinable!(builds -> plans (plan));
 diesel::allow_tables_to_appear_in_same_query!(builds, hosts, plans);
+diesel::allow_tables_to_appear_in_same_query!(deliveries, outbox);

@@ -12,9 +12,11 @@
 mod api;
 mod contract;
 mod database;
+mod receiver;
 mod server;
 
 pub use api::{Answer, Api};
 pub use contract::Contract;
 pub use database::{Database, empty_database};
+pub use receiver::{Behaviour, Received, Receiver};
 pub use server::{Options, Server};

@@ -121,6 +121,7 @@ pub(crate) async fn metrics(app: web::Data<App>) -> Result<HttpResponse, Problem
     app.store.meters().register(&app.store.registry(), &mut registry);
     app.limits.register(&mut registry);
     app.connections.register(&mut registry);
+    app.announced.register(&mut registry, now);
     let mut gauge = |name: &str, help: &str, value: u64| {
         let gauge: Gauge = Gauge::default();
         gauge.set(i64::try_from(value).unwrap_or(i64::MAX));

@@ -18,7 +18,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use self::outcome::failed_run;
-use crate::{Build, Log, ReportId, State, Time, Timings};
+pub(crate) use self::text::{between, span};
+use crate::{Build, Log, ReportId, State, Time, Timings, state::words};
 
 /// What needs a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -43,49 +44,11 @@ pub enum SignalKind {
     /// The clock of the machine is wrong.
     ClockSkew,
 }
-
-impl SignalKind {
-    /// Every kind.
-    pub const ALL: &'static [Self] = &[
-        Self::FailedStep,
-        Self::BootLoop,
-        Self::Stalled,
-        Self::Overdue,
-        Self::CredentialExpiring,
-        Self::RejectedReports,
-        Self::Flooding,
-        Self::MissingReports,
-        Self::ClockSkew,
-    ];
-    /// Every kind as the word that travels.
-    pub const WORDS: &'static [&'static str] = &[
-        Self::FailedStep.as_str(),
-        Self::BootLoop.as_str(),
-        Self::Stalled.as_str(),
-        Self::Overdue.as_str(),
-        Self::CredentialExpiring.as_str(),
-        Self::RejectedReports.as_str(),
-        Self::Flooding.as_str(),
-        Self::MissingReports.as_str(),
-        Self::ClockSkew.as_str(),
-    ];
-
-    /// The word that travels.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::FailedStep => "failed_step",
-            Self::BootLoop => "boot_loop",
-            Self::Stalled => "stalled",
-            Self::Overdue => "overdue",
-            Self::CredentialExpiring => "credential_expiring",
-            Self::RejectedReports => "rejected_reports",
-            Self::Flooding => "flooding",
-            Self::MissingReports => "missing_reports",
-            Self::ClockSkew => "clock_skew",
-        }
-    }
-}
+words!(SignalKind, "signal", {
+    FailedStep => "failed_step", BootLoop => "boot_loop", Stalled => "stalled", Overdue => "overdue",
+    CredentialExpiring => "credential_expiring", RejectedReports => "rejected_reports", Flooding => "flooding",
+    MissingReports => "missing_reports", ClockSkew => "clock_skew",
+});
 
 /// How urgent it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]

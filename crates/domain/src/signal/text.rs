@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::Time;
 
 /// "40 s", "17 min", "26 h", "3 d": the largest unit of which there are two or more.
-pub(super) fn span(duration: Duration) -> String {
+pub(crate) fn span(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (count, unit) = match seconds {
         0..120 => (seconds, "s"),
@@ -20,7 +20,7 @@ pub(super) fn span(duration: Duration) -> String {
 }
 
 /// How long it is from one time to another; nothing when it is the other way round.
-pub(super) fn between(from: Time, to: Time) -> Duration {
+pub(crate) fn between(from: Time, to: Time) -> Duration {
     (to - from).to_std().unwrap_or_default()
 }
 

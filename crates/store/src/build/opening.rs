@@ -26,6 +26,7 @@ use crate::{
     registry,
     row::{BuildRow, PlanRow},
     schema::{builds, plans},
+    sweep,
 };
 /// What is said when a build is opened.
 #[derive(Debug, Clone)]
@@ -248,5 +249,5 @@ fn insert(connection: &mut PgConnection, build: &Build) -> Result<()> {
         .on_conflict_do_nothing()
         .execute(connection)?;
     diesel::insert_into(builds::table).values(BuildRow::of(build)?).execute(connection)?;
-    Ok(())
+    sweep::note_opened(connection, build.id)
 }

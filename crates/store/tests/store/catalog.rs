@@ -8,6 +8,8 @@ use milepost_domain::{
 };
 use milepost_store::{
     constraint::{MEANINGS, meaning},
+    delivery,
+    hook::Format,
     token::Kind,
 };
 use milepost_testkit::Database;
@@ -79,6 +81,9 @@ const CHECKED_WORDS: &[(&str, &[&str])] = &[
     ("workflows_registry_check", Mode::WORDS),
     ("tokens_scope_check", Scope::WORDS),
     ("tokens_kind_check", Kind::WORDS),
+    ("told_state_check", State::WORDS),
+    ("hooks_format_check", Format::WORDS),
+    ("deliveries_state_check", delivery::State::WORDS),
 ];
 
 #[test]

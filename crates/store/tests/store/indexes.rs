@@ -10,7 +10,7 @@ use milepost_domain::{Bounds, BuildId, HostId, ReportId, host::HostRef, signal::
 use milepost_store::{
     build,
     credential::{self, TokenHash},
-    host,
+    delivery, host,
     list::{self, Cursor, Query, ReportsOf, Worked},
     report, statistics,
 };
@@ -23,7 +23,8 @@ use crate::{
 
 /// Tables that grow with every installation. Hosts are as many as there are machines; a search by
 /// their names looks at each.
-const GROWING: &str = "'builds', 'step_runs', 'reports_default', 'report_logs_default', 'credentials'";
+const GROWING: &str = "'builds', 'step_runs', 'reports_default', 'report_logs_default', 'credentials', \
+    'outbox', 'deliveries'";
 const ROWS: i64 = 20_000;
 const REPORTS: i64 = 1_000_000;
 
@@ -47,6 +48,7 @@ fn seed(connection: &mut PgConnection) {
     let id = |row: &str| id.replace("{}", row);
     let rows = format!("FROM generate_series(1, {ROWS}) n");
     let (own, host, build) = (id("n"), id("1 + n / 10"), id(&format!("1 + n % {ROWS} / 40 * 40")));
+    let hook = id("1 + n % 10");
     let plan = "sha256('')";
     for statement in [
         format!("INSERT INTO hosts (id, name, foreman_id, created_at, updated_at)
@@ -60,6 +62,11 @@ fn seed(connection: &mut PgConnection) {
         format!("INSERT INTO reports (build_id, id, position, attempt, label, received_at)
             SELECT {build}, {own}, n / {ROWS}, 1, 'step' || n, now() FROM generate_series(1, {REPORTS}) n"),
         format!("INSERT INTO report_logs (build_id, report_id, cut, text) SELECT {build}, {own}, 0, 'log' {rows}"),
+        format!("INSERT INTO outbox SELECT {own}, {own}, 'build.opened', now(), 'a body' {rows}"),
+        format!("INSERT INTO hooks SELECT {own}, 'hook', 'http://127.0.0.1:9/', 'standard', '{{*}}', NULL, '{{}}', '{{}}',
+            'whsec_', NULL, NULL, true, NULL, now(), '', NULL, 0, '2020-01-01' FROM generate_series(1, 10) n"),
+        format!("INSERT INTO deliveries SELECT {hook}, {own}, CASE WHEN n % 100 < 10 THEN 'pending' ELSE 'delivered' END,
+            '2020-01-01', 0 {rows}"),
         format!("INSERT INTO credentials SELECT decode(lpad(to_hex(n), 64, '0'), 'hex'), {own}, now() {rows}"),
         "ANALYZE".to_owned(),
     ] {
@@ -78,6 +85,7 @@ fn no_query_of_a_page_or_a_list_reads_a_growing_table_from_end_to_end() {
     let now = at(0);
     // Row 41 is a build with reports, and of host 1 + 41 / 10.
     let (build_id, host_id): (BuildId, HostId) = (id(41).parse().unwrap(), id(5).parse().unwrap());
+    let hook: uuid::Uuid = id(2).parse().unwrap();
     let report_id: ReportId = id(41).parse().unwrap();
     let after = Some(Cursor { received_at: crate::support::at(0), build: build_id, position: 3 });
     let mut hash = TokenHash([0; 32]);
@@ -93,6 +101,15 @@ fn no_query_of_a_page_or_a_list_reads_a_growing_table_from_end_to_end() {
         ("reports of a build", of(ReportsOf::Build(build_id))),
         ("reports of a host", of(ReportsOf::Host(host_id))),
         ("reports from a cursor on", everything_of(ReportsOf::Build(build_id), after)),
+        (
+            "what is to be sent",
+            Box::new(|c| Ok(delivery::claim(c, now, now)?.is_some_and(|(_, due)| !due.is_empty()))),
+        ),
+        (
+            "what was sent",
+            Box::new(|c| Ok(delivery::list(c, &Query { limit: 20, ..everything(now) }, hook)?.total > 0)),
+        ),
+        ("how much is to be sent", Box::new(|c| Ok(delivery::backlog(c)?.pending > 0))),
         ("log", Box::new(|c| Ok(!report::log(c, build_id, report_id)?.text().is_empty()))),
         (
             "log of what failed",

@@ -205,3 +205,13 @@ pub(crate) fn at_once<T: Send>(work: impl Fn(u8) -> T + Sync) -> Vec<T> {
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     })
 }
+
+/// Waits for what another process does by itself.
+#[track_caller]
+pub(crate) fn comes_true(what: &str, mut is_so: impl FnMut() -> bool) {
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !is_so() {
+        assert!(std::time::Instant::now() < until, "never: {what}");
+        thread::yield_now();
+    }
+}

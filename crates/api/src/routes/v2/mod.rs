@@ -5,7 +5,9 @@
 
 mod audit_trail;
 mod builds;
+mod deliveries;
 mod events;
+mod hooks;
 mod hosts;
 mod memory;
 mod mutes;
@@ -56,6 +58,13 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .service(workflows::put_workflow)
         .service(workflows::delete_workflow)
         .service(timings::list_timings)
+        .service(hooks::list_hooks)
+        .service(hooks::create_hook)
+        .service(hooks::get_hook)
+        .service(hooks::update_hook)
+        .service(hooks::delete_hook)
+        .service(deliveries::test_hook)
+        .service(deliveries::list_hook_deliveries)
         .service(tokens::list_tokens)
         .service(tokens::create_token)
         .service(tokens::revoke_token)

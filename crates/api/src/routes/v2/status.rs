@@ -3,7 +3,7 @@
 use actix_web::{get, web};
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use milepost_domain::{State, signal::SignalKind};
-use milepost_store::{list, retention::Policy, standing, storage};
+use milepost_store::{delivery, list, retention::Policy, standing, storage, sweep};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -85,6 +85,27 @@ impl Storage {
     }
 }
 
+/// How it stands with telling others what happens.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Announcing {
+    /// When it was last looked for what has changed, by any node; absent: never. Much longer ago than
+    /// `[hooks] sweep_seconds`, nobody does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_sweep_at: Option<DateTime<Utc>>,
+    /// How many deliveries are to be made.
+    #[schema(example = 0)]
+    pub pending_deliveries: i64,
+    /// When the oldest of them happened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest_pending_at: Option<DateTime<Utc>>,
+    /// How many hooks did not take what was sent to them last.
+    #[schema(example = 0)]
+    pub failing_hooks: i64,
+    /// How many hooks were disabled because they failed.
+    #[schema(example = 0)]
+    pub disabled_hooks: i64,
+}
+
 /// How the service is doing.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ServiceStatus {
@@ -104,6 +125,9 @@ pub(crate) struct ServiceStatus {
     /// Reports that wait on disk for the database; absent without a spool.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spool: Option<Spool>,
+    /// How it stands with telling others what happens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub announcing: Option<Announcing>,
 }
 
 /// How the service is doing.
@@ -116,13 +140,14 @@ pub(crate) async fn get_status(
 ) -> Result<web::Json<ServiceStatus>, Problem> {
     let now = clock::now();
     let (bounds, context, store) = (caller.who.bounds, app.settings.context(), app.store.clone());
-    let (counts, storage, signals) = db::bounded(move || {
+    let (counts, storage, signals, (last_sweep_at, backlog)) = db::bounded(move || {
         let needs = store.needs(now, &context)?;
         let seen = needs.iter().filter(|need| bounds.allow(&need.host));
         let signals = standing::count(seen);
         store.read(|connection| {
             let counts = list::states(connection, now - Duration::days(1), now, &bounds)?;
-            Ok((counts, storage::storage(connection)?, signals.clone()))
+            let announcing = (sweep::last_run(connection)?, delivery::backlog(connection)?);
+            Ok((counts, storage::storage(connection)?, signals.clone(), announcing))
         })
     })
     .await?;
@@ -135,5 +160,13 @@ pub(crate) async fn get_status(
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let storage = Some(Storage::of(&storage, app.settings.retention));
     let spool = Spool::of(&app.store.condition());
-    Ok(web::Json(ServiceStatus { version, started_at: app.started_at, builds, signals, storage, spool }))
+    let announcing = Some(Announcing {
+        last_sweep_at,
+        pending_deliveries: backlog.pending,
+        oldest_pending_at: backlog.oldest_at,
+        failing_hooks: backlog.failing,
+        disabled_hooks: backlog.disabled,
+    });
+    let started_at = app.started_at;
+    Ok(web::Json(ServiceStatus { version, started_at, builds, signals, storage, spool, announcing }))
 }

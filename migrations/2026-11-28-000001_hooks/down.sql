@@ -1,0 +1,1 @@
+DROP TABLE deliveries, hooks, outbox, sweeper, told;
