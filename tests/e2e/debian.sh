@@ -76,8 +76,9 @@ done
 cat >"$di/rest.sh" <<'END'
 set -e
 sh -c "$(cat /early_command)"
-for hook in base-installer.d post-base-installer.d pre-pkgsel.d finish-install.d; do
-    for part in /usr/lib/$hook/*milepost; do
+for hook in /lib/partman/init.d /usr/lib/base-installer.d /usr/lib/post-base-installer.d /usr/lib/pre-pkgsel.d \
+    /usr/lib/finish-install.d; do
+    for part in "$hook"/*milepost; do
         echo "$part"
         "$part"
     done
@@ -100,6 +101,7 @@ cat "$work/rest.log"
 heard_is 'get_preseed done
 pre init
 pre done
+storage init
 storage done
 base_system init
 base_system done
