@@ -38,7 +38,7 @@ has_all '(.seq > 0)' || die 'a report has no number'
 has_all '(.reported_at | startswith("2020-02-02T02:"))' || die "a report has not the machine's own time"
 step_is "$host" get_preseed 'done' || die 'the download of the preseed file does not show as done'
 step_is "$host" pre running || die 'the start of the installer does not show as running'
-await 120 'the installer goes on after the early command' has_line "$work/files.log" 'GET /debian/dists/'
+await "$seconds" 'the installer goes on after the early command' has_line "$work/files.log" 'GET /debian/dists/'
 end "$machine"
 echo '--- console'
 plain <"$console" | grep -oE 'Linux version [^ ]+|Run /init.*|(Detecting|Configuring) .*network.*|Checking the .*' | cut -c1-100
