@@ -35,13 +35,25 @@ rm -rf "$work"
 # Where there is no network, nothing waits for longer than this.
 patience=${MILEPOST_PATIENCE:-120}
 
+# Which boot a report is of, its place among the others, the time by this machine's clock, and an id: a report that is sent
+# again, because its answer was lost, is the same report.
+identify() {
+  boot='' number='' id=''
+  read -r boot </proc/sys/kernel/random/boot_id
+  read -r id </proc/sys/kernel/random/uuid
+  # Hundredths of a second since the boot, as Milepost's helper counts.
+  read -r number rest </proc/uptime
+  number=${number%%.*}${number#*.}
+  facts="&reported_at=$(date -u +%Y-%m-%dT%H:%M:%SZ)${boot:+&boot_id=$boot}${number:+&seq=$number}${id:+&id=$id}"
+} 2>/dev/null
+
 # The address goes in by standard input or a file: a command line is for everybody to see.
 send() ( # STATUS PERCENTAGE MESSAGE [LOG]; 0: taken, 1: not taken, 2: refused, never to be taken
   exec >/dev/null 2>&1
   : >"$work/log"
   [ -z "${4:-}" ] || tail -c 60000 "$4" >"$work/log"
   words=$(printf %s "$3" | tr ' ' + | tr -dc 'A-Za-z0-9+._:-')
-  echo "$url/first_boot${1:+/$1}?message=$words${2:+&percentage=$2}" >"$work/url"
+  echo "$url/first_boot${1:+/$1}?message=$words${2:+&percentage=$2}$facts" >"$work/url"
   if command -v curl; then
     sed 's/.*/url = "&"/' "$work/url" | curl -K - -f -s -o /dev/null --connect-timeout 3 -m 10 \
       -H 'Content-Type: text/plain' --data-binary "@$work/log"
@@ -69,6 +81,7 @@ send() ( # STATUS PERCENTAGE MESSAGE [LOG]; 0: taken, 1: not taken, 2: refused, 
 
 # Until it is taken or refused, or the patience has come to an end: at first boot names do not resolve at once.
 insist() {
+  identify
   began=$(date +%s)
   while :; do
     send "$@"
@@ -95,6 +108,7 @@ count=0 failed='' output=
 for part in "$root"/etc/milepost/first-boot.d/*; do
   [ -x "$part" ] && [ -f "$part" ] || continue
   name=${part##*/}
+  identify
   send '' "$((count * 100 / total))" "running $name"
   count=$((count + 1))
   if "$part" >"$work/output.$count" 2>&1 </dev/null; then

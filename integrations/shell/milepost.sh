@@ -49,7 +49,7 @@ _milepost_limits() {
     _mp_connect=3              # seconds to connect
     _mp_total=10               # seconds that a call may take
     _mp_backoff=30             # seconds after a failure in which reports go straight to the spool
-    _mp_message_max=4096       # bytes of a message: what the service takes
+    _mp_message_max=4000       # bytes of a message: what the service takes, with room to tell what was lost
     _mp_log_max=65535          # bytes of a log, its end: what the service keeps, and a line end
     _mp_query_max=6000         # bytes of a report that travels in a URL; proxies stop at 8 KiB
     _mp_batch_max=900000       # bytes of a request; the service stops at 1 MiB
@@ -136,8 +136,8 @@ _milepost_clock() {
 
 # --- The spool --------------------------------------------------------------------------------------------------------
 # One report a line, as a form. Beside the file: .seq, the number of the last report; .step, its label and status;
-# .until, when to try again; .out, what is being sent; .lock and .sender, directories that are held for a moment and
-# while sending.
+# .until, when to try again; .lost, how many did not fit; .out, what is being sent; .lock and .sender, directories that are
+# held for a moment and while sending.
 
 # Sets _mp_spool to a file that we may write, or fails: then reports are sent, but not kept.
 _milepost_find_spool() {
@@ -205,16 +205,30 @@ _milepost_next_seq() {
     if [ "$_mp_seq" -le "$_mp_last" ]; then _mp_seq=$((_mp_last + 1)); fi
 }
 
-# Keeps the spool within its bound: the oldest logs go first, then the other logs, then the oldest reports.
+# Keeps the spool within its bound: the oldest logs go first, then the other logs, then the oldest reports, of which .lost
+# has the number, for the next report to tell.
 _milepost_bound() {
     for _mp_less in '1,HALFs/&logs=.*//' 's/&logs=.*//' '1,HALFd' '1,HALFd'; do
         _milepost_size "$_mp_spool"
         [ "$_mp_size" -gt "$_mp_spool_max" ] || return 0
         _mp_half=$((($(wc -l <"$_mp_spool") + 1) / 2))
+        case $_mp_less in
+            1,HALFd)
+                _milepost_count_lost
+                echo "$((_mp_lost + _mp_half))" >"$_mp_spool.lost"
+                ;;
+        esac
         case $_mp_less in *HALF*) _mp_less=1,$_mp_half${_mp_less#*HALF} ;; esac
         sed "$_mp_less" "$_mp_spool" >"$_mp_spool.new" && mv "$_mp_spool.new" "$_mp_spool"
         _milepost_say 'the spool is full; the oldest in it is dropped'
     done
+}
+
+# Sets _mp_lost to how many reports were dropped that no report has told of yet.
+_milepost_count_lost() {
+    _mp_lost=0
+    { read -r _mp_lost <"$_mp_spool.lost"; } 2>/dev/null
+    case $_mp_lost in '' | *[!0-9]*) _mp_lost=0 ;; esac
 }
 
 # Writes the report down, with its number. Only then it is sent.
@@ -227,6 +241,15 @@ _milepost_keep() {
         { read -r _mp_head _mp_rest <"$_mp_spool.step"; } 2>/dev/null
     else
         echo "$_mp_head" >"$_mp_spool.step"
+        _milepost_count_lost
+        if [ "$_mp_lost" -gt 0 ]; then
+            _mp_more="&message=$_mp_lost+reports+before+this+one+are+lost,+the+spool+was+full"
+            case $_mp_text in
+                '&message='*) _mp_text="$_mp_more.+${_mp_text#*=}" ;;
+                *) _mp_text=$_mp_more$_mp_text ;;
+            esac
+            rm -f "$_mp_spool.lost"
+        fi
     fi
     _mp_line=$_mp_head$_mp_facts
     if [ -n "$_mp_head" ] && _milepost_put "$_mp_line&seq=$_mp_seq$_mp_text

@@ -38,7 +38,7 @@ has_all '(.seq > 0)' || die 'a report has no number'
 has_all '(.reported_at | startswith("2020-02-02T02:"))' || die "a report has not the machine's own time"
 step_is "$host" get_preseed 'done' || die 'the download of the preseed file does not show as done'
 step_is "$host" pre running || die 'the start of the installer does not show as running'
-await 120 'the installer goes on after the early command' has_line "$work/files.log" 'GET /debian/dists/'
+await "$seconds" 'the installer goes on after the early command' has_line "$work/files.log" 'GET /debian/dists/'
 end "$machine"
 echo '--- console'
 plain <"$console" | grep -oE 'Linux version [^ ]+|Run /init.*|(Detecting|Configuring) .*network.*|Checking the .*' | cut -c1-100
@@ -76,8 +76,9 @@ done
 cat >"$di/rest.sh" <<'END'
 set -e
 sh -c "$(cat /early_command)"
-for hook in base-installer.d post-base-installer.d pre-pkgsel.d finish-install.d; do
-    for part in /usr/lib/$hook/*milepost; do
+for hook in /lib/partman/init.d /usr/lib/base-installer.d /usr/lib/post-base-installer.d /usr/lib/pre-pkgsel.d \
+    /usr/lib/finish-install.d; do
+    for part in "$hook"/*milepost; do
         echo "$part"
         "$part"
     done
@@ -100,6 +101,7 @@ cat "$work/rest.log"
 heard_is 'get_preseed done
 pre init
 pre done
+storage init
 storage done
 base_system init
 base_system done

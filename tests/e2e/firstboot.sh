@@ -90,6 +90,8 @@ first_boot -
 first_boot -
 first_boot failed' || die "these were heard: $(heard)"
 state_is failed || die 'the build is not failed'
+has_all '(.seq > 0)' || die 'a report has no number'
+has_all '(.reported_at and (.boot_id | length == 36))' || die 'a report does not say which boot it is of, or when'
 step_is "$host" first_boot failed || die 'the first boot does not show as failed'
 last=$(api "/api/v2/builds/$build/reports?per_page=all" | jq -r '.results[-1] | .id + " " + .message')
 [ "${last#* }" = 'failed: 20-licence' ] || die "this was said of the failure: ${last#* }"

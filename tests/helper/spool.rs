@@ -3,6 +3,7 @@
 use std::{fs, process::Command, sync::atomic::Ordering, thread};
 
 use milepost_testkit::Server;
+use serde_json::Value;
 
 use crate::{
     machine::{Machine, ended, open, reports, steps},
@@ -112,6 +113,29 @@ fn the_spool_has_a_bound_and_gives_up_logs_before_reports() {
     assert_eq!(percents, (0..40).map(f64::from).collect::<Vec<f64>>(), "no report is lost");
     assert_eq!(reports[0]["log_bytes"], 0, "the oldest log is");
     assert_ne!(reports[39]["log_bytes"], 0, "the newest is not");
+}
+
+#[test]
+fn what_no_longer_fits_into_the_spool_is_told_by_the_next_report() {
+    let server = Server::start();
+    let build = open(&server, "web1.example.com");
+    let mut machine = Machine::new(DASH, Sender::Curl, &closed_port(), &build.token);
+    // Too much even without logs.
+    let line = format!("label=packages&status=init&message={}\n", "x".repeat(4000));
+    fs::write(machine.spool(), line.repeat(600)).unwrap();
+    machine.runs("milepost step packages init -m 'the last of them'");
+    assert_eq!(machine.waiting().len(), 300, "the older half was dropped");
+    machine.runs(&format!("milepost step packages -m {}", "y".repeat(5000)));
+    machine.runs("milepost step post init");
+    let kept = fs::read_to_string(machine.spool()).unwrap();
+    fs::write(machine.spool(), kept.split_inclusive('\n').skip(300).collect::<String>()).unwrap();
+    machine.url.clone_from(&server.url);
+    machine.runs("milepost flush");
+    let messages: Vec<Value> =
+        reports(&server, &build).iter().map(|report| report["message"].clone()).collect();
+    let told = messages[0].as_str().unwrap();
+    assert!(told.starts_with("301 reports before this one are lost, the spool was full. yyy"), "{told}");
+    assert_eq!(messages[1], Value::Null, "it is told once");
 }
 
 #[test]

@@ -16,7 +16,10 @@ from pathlib import Path
 
 import jsonschema
 import rjsonnet
+import tree_sitter_batch
+import tree_sitter_powershell
 import yaml
+from tree_sitter import Language, Parser
 
 from scripts import READERS
 
@@ -98,11 +101,34 @@ def check_ipxe(path, _host):
             assert line.endswith(" && imgfree milepost ||") and "--timeout 5000" in line, line
 
 
+def read_with(grammar, text):
+    """Reads a script with a grammar of its language; whatever the grammar cannot place is a mistake."""
+    nodes = [Parser(Language(grammar.language())).parse(text.encode()).root_node]
+    for node in nodes:
+        assert node.type != "ERROR" and not node.is_missing, f"line {node.start_point.row + 1}: {text}"
+        nodes.extend(node.children)
+
+
+def check_powershell(path, _host):
+    read_with(tree_sitter_powershell, path.read_text())
+
+
 def check_batch(path, _host):
+    read_with(tree_sitter_batch, path.read_text())
+    written = []
+    for line in path.read_text().splitlines():
+        if "%MILEPOST_PS1%\" echo" in line:
+            # What is written is what stands there: nothing in it means anything to the shell.
+            text = line.partition("echo ")[2]
+            assert not re.search(r"[&|<>^%]", text), line
+            written.append(text)
+    if written:
+        read_with(tree_sitter_powershell, "\n".join(written))
     for line in path.read_text().splitlines():
         if "wget64" in line:
             # Only these characters are safe without a thought about quoting.
-            assert re.fullmatch(r"wget64\.exe -q -T 5 -t 1 -O NUL [\w:/.\[\]-]+ >NUL 2>&1 & ver >NUL", line), line
+            send = r"wget(?:64)?\.exe -q -T 5 -t 1 -O NUL [\w:/.\[\]-]+ >NUL 2>&1"
+            assert re.fullmatch(rf"{send} \|\| {send} & ver >NUL", line), line
 
 
 CHECKS = {
@@ -114,6 +140,8 @@ CHECKS = {
     "cloud-config.yaml": check_cloud_config,
     "boot.ipxe": check_ipxe,
     "windows.cmd": check_batch,
+    "windows-finish.cmd": check_batch,
+    "windows.ps1": check_powershell,
 }
 SCHEMA = json.loads(Path(sys.argv[3]).read_text()) if len(sys.argv) > 3 else None
 

@@ -1,6 +1,14 @@
 //! The report of the first boot: what starts it, what it says, and that nothing of it stays.
 
-use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
+use std::{
+    fs,
+    io::{self, Read as _},
+    net::{Shutdown, TcpListener, TcpStream},
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    process::Command,
+    thread,
+};
 
 use milepost_testkit::Server;
 
@@ -73,6 +81,54 @@ fn what_the_site_wants_done_runs_in_order_and_shows_on_the_step() {
         ];
         assert_eq!(first_boots(&server, &build), said, "{sender:?}, {shell:?}");
         assert_eq!(fs::read_to_string(machine.root().join("tmp/order")).unwrap(), "motd\nagent\n");
+
+        let reports = reports(&server, &build);
+        let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+        assert!(reports.iter().all(|report| report["boot_id"] == boot_id.trim()), "{reports:?}");
+        assert!(reports.iter().all(|report| report["reported_at"].is_string()), "{reports:?}");
+        let seqs: Vec<i64> = reports.iter().map(|report| report["seq"].as_i64().unwrap()).collect();
+        assert!(seqs.is_sorted() && seqs[0] > 0, "{seqs:?}");
+    }
+}
+
+/// A way to a service on which the first answer gets lost: the report is recorded, and nobody says so.
+fn lossy(service: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let to = service.trim_start_matches("http://").to_owned();
+    thread::spawn(move || {
+        for (at, near) in listener.incoming().enumerate() {
+            let (mut near, mut far) = (near.unwrap(), TcpStream::connect(&to).unwrap());
+            let (mut asks, mut asked) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+            thread::spawn(move || io::copy(&mut asks, &mut asked));
+            thread::spawn(move || {
+                if at == 0 {
+                    let _ = far.read(&mut [0]);
+                } else {
+                    let _ = io::copy(&mut far, &mut near);
+                }
+                near.shutdown(Shutdown::Both)
+            });
+        }
+    });
+    url
+}
+
+#[test]
+fn a_report_whose_answer_was_lost_is_sent_again_and_recorded_once() {
+    let server = Server::start();
+    for (sender, shell) in combinations() {
+        let host = format!("{}-{}.example.com", format!("{sender:?}").to_lowercase(), shell.join("-"));
+        let build = open(&server, &host, "image");
+        let machine = Machine::bare(sender, shell);
+        install(&machine, &lossy(&server.url), &build.token);
+        // A busy machine may take longer for the first try than the tests are patient.
+        let script = machine.root().join(SCRIPT);
+        let text = fs::read_to_string(&script).unwrap();
+        fs::write(&script, text.replace("${MILEPOST_PATIENCE:-120}", "120")).unwrap();
+        assert!(machine.run(&script).status.success());
+        let said = ["init - waiting for the rest of the boot", "done - up and running"];
+        assert_eq!(first_boots(&server, &build), said, "{sender:?}, {shell:?}");
     }
 }
 

@@ -34,9 +34,15 @@ fn installs(workflow: &str, ways: &[(Sender, Shell)], documents: &[&str], expect
 
 /// What the early command leaves for the Debian installer to run, in its order.
 fn run_hooks(machine: &Machine) {
-    let hooks = ["base-installer.d", "post-base-installer.d", "pre-pkgsel.d", "finish-install.d"];
+    let hooks = [
+        "lib/partman/init.d",
+        "usr/lib/base-installer.d",
+        "usr/lib/post-base-installer.d",
+        "usr/lib/pre-pkgsel.d",
+        "usr/lib/finish-install.d",
+    ];
     for hook in hooks {
-        let place = machine.root().join("usr/lib").join(hook);
+        let place = machine.root().join(hook);
         for file in fs::read_dir(&place).into_iter().flatten() {
             let path = file.unwrap().path();
             machine.runs(&Script { hook: hook.to_owned(), path });
@@ -69,6 +75,7 @@ fn a_preseed_file_reports_through_hooks_of_the_installer_and_its_finish_script()
         "get_preseed done",
         "pre init",
         "pre done",
+        "storage init",
         "storage done",
         "base_system init",
         "base_system done",

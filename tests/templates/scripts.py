@@ -18,7 +18,7 @@ import yaml
 
 YAST = {"y": "http://www.suse.com/1.0/yast2ns"}
 # As words of their own, not within a URL or behind a variable.
-PLACES = re.compile(r"(?<![\w/.$}:])/(tmp|run|root|mnt|usr/lib|var/log)(?=[/ ;\n]|$)", re.MULTILINE)
+PLACES = re.compile(r"(?<![\w/.$}:])/(tmp|run|root|mnt|lib|usr/lib|var/log)(?=[/ ;\n]|$)", re.MULTILINE)
 
 
 def kickstart(text):

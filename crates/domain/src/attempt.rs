@@ -34,10 +34,14 @@ pub fn begins_again(plan: &Plan, course: &Course, report: &Report) -> bool {
     // The same step twice in a row is a repetition, however late the first one came.
     let went_on = course.current.as_ref() != Some(&report.label)
         && course.runs_now().any(|run| run.place(plan).is_some_and(|place| place > step.priority));
+    let seen_at = seen.finished_at.unwrap_or(seen.started_at);
     if let (Some(before), Some(now)) = (&course.boot_id, &report.boot_id) {
-        return before != now && went_on;
+        // What comes before the installer's first phase, such as the network boot, may have told of this boot already.
+        let is_other =
+            before != now || course.evidence.boots.changed_at.is_some_and(|changed| seen_at < changed);
+        return is_other && went_on;
     }
-    if course.evidence.is_repeat(report, seen.finished_at.unwrap_or(seen.started_at)) {
+    if course.evidence.is_repeat(report, seen_at) {
         return false;
     }
     match report.meaning() {

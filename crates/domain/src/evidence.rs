@@ -54,6 +54,9 @@ pub struct Boots {
     /// The kernel's ids of earlier boots, the oldest first.
     #[serde(default, skip_serializing_if = "is_default")]
     pub past: Vec<String>,
+    /// When the boot that is current was first heard of, where another was known before.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub changed_at: Option<Time>,
     /// How many boots nobody announced.
     #[serde(default, skip_serializing_if = "is_default")]
     pub unplanned: u32,
@@ -117,16 +120,21 @@ impl Evidence {
     pub(crate) fn note(before: &mut Course, plan: &Plan, report: &Report, again: bool) {
         let known = before.boot_id.as_ref();
         let other = known.zip(report.boot_id.as_ref()).is_some_and(|(known, now)| known != now);
+        let same = known.is_some() && known == report.boot_id.as_ref();
         let is_past = before.evidence.boots.is_past(report);
         let booted =
             other && !is_past && before.installed_at.is_none() && is_of_installer(plan, &report.label);
-        if again || booted {
+        // A boot that told of itself before the installer's first phase came is counted already.
+        if booted || again && !(same && before.evidence.boots.is_counted()) {
             let planned = before.current.as_ref().is_some_and(Label::is_reboot);
             let installed_at = before.installed_at;
             before.evidence.boots.note(Return { at: report.received_at, planned, installed_at });
         }
-        if let Some(past) = known.filter(|_| again || other && !is_past) {
+        if let Some(past) = known.filter(|_| again && !same || other && !is_past) {
             before.evidence.boots.pass(past.clone());
+        }
+        if other && !is_past {
+            before.evidence.boots.changed_at = Some(report.received_at);
         }
         before.evidence.compare_clocks(report, is_past);
         before.evidence.count(report);
@@ -187,6 +195,11 @@ impl Boots {
     /// Whether the report is of an earlier boot than the current one, and comes late.
     pub(crate) fn is_past(&self, report: &Report) -> bool {
         report.boot_id.as_ref().is_some_and(|id| self.past.contains(id))
+    }
+
+    /// Whether the boot that is current is among the returns.
+    fn is_counted(&self) -> bool {
+        self.changed_at.zip(self.returns.last()).is_some_and(|(changed, last)| changed <= last.at)
     }
 
     fn pass(&mut self, id: String) {

@@ -358,6 +358,24 @@ fn a_machine_that_boots_its_installer_again_starts_another_attempt() {
 }
 
 #[test]
+fn a_boot_that_tells_of_something_else_first_is_another_attempt_all_the_same() {
+    let of_boot = |mut report: Report, boot: &str| {
+        report.boot_id = Some(boot.to_owned());
+        report
+    };
+    let mut build = open(plan());
+    build.apply(&of_boot(report("get_ks", DONE, 1), "A"));
+    build.apply(&of_boot(report("packages", INIT, 60), "A"));
+    build.apply(&of_boot(report("no_step_of_the_plan", None, 900), "B"));
+    assert_eq!(build.course.attempt, 1);
+    build.apply(&of_boot(report("get_ks", DONE, 960), "B"));
+    assert_eq!((build.course.attempt, build.course.boot_id.as_deref()), (2, Some("B")));
+    build.apply(&of_boot(report("packages", INIT, 970), "B"));
+    build.apply(&of_boot(report("get_ks", DONE, 980), "B"));
+    assert_eq!(build.course.attempt, 2, "a boot begins one attempt");
+}
+
+#[test]
 fn a_repeated_step_within_the_install_is_not_another_attempt() {
     let mut build = after(&[("get_ks", DONE, 1)]);
     for times in 0..13 {

@@ -106,6 +106,24 @@ stories! {
         0:12:00  first_boot done boot=B
         0:12:00  => nothing
     "
+    a_boot_that_tells_of_the_network_first_is_one_more_boot: "kickstart" "
+        0:01:00  get_ks done boot=A
+        0:05:00  packages init boot=A
+        0:10:00  pxe_boot boot=B
+        0:12:00  get_ks done boot=B
+        0:12:00  => boot_loop '2 times'
+        0:12:10  get_ks done boot=B
+        0:15:00  packages init boot=B
+        0:15:00  => boot_loop '2 times'
+    "
+    a_boot_that_tells_of_the_network_after_built_is_a_loop_with_the_installer: "kickstart" "
+        0:01:00  get_ks done boot=A
+        0:09:00  built boot=A
+        0:10:00  pxe_boot boot=B
+        0:10:00  => nothing
+        0:12:00  get_ks done boot=B
+        0:12:00  => boot_loop 'booted the installer again'
+    "
     network_boots_come_in_twos: "kickstart" "
         0:00:30  pxe_boot
         0:00:40  pxe_boot
