@@ -6,7 +6,7 @@ import CubesIcon from '@patternfly/react-icons/dist/esm/icons/cubes-icon';
 import SearchIcon from '@patternfly/react-icons/dist/esm/icons/search-icon';
 import { getStatus, type ServiceStatus } from '../api/client';
 import { useLive, useNow, useTitle } from '../hooks';
-import { counted, t, word, type Key } from '../messages';
+import { counted, spoken, t, word, type Key } from '../messages';
 import { choose, type Place } from '../place';
 import { StateIcon } from '../widgets/state';
 import { ORDERS, queryOf, type Chosen } from './fleet_query';
@@ -53,7 +53,7 @@ export function Fleet({ place }: { place: Place }): React.ReactElement {
               buttonId={`state-${state}`}
               className={`mp-count-${state}`}
               icon={<StateIcon state={state} />}
-              text={`${count.toLocaleString()} ${word('state', state)}`}
+              text={`${count.toLocaleString(spoken())} ${word('state', state)}`}
               isSelected={chosen.state === state}
               onChange={(_event, on) => choose({ state: on ? state : undefined })}
             />
