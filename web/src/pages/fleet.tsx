@@ -1,7 +1,7 @@
 // The fleet: what is under way and what ended within the last day, a row each. The rule it protects: ten thousand rows cost
 // what fits on the screen, in the browser and at the service.
 import * as React from 'react';
-import { FormSelect, FormSelectOption, SearchInput, Switch, ToggleGroup, ToggleGroupItem } from '@patternfly/react-core';
+import { FormSelect, FormSelectOption, Switch, ToggleGroup, ToggleGroupItem } from '@patternfly/react-core';
 import CubesIcon from '@patternfly/react-icons/dist/esm/icons/cubes-icon';
 import SearchIcon from '@patternfly/react-icons/dist/esm/icons/search-icon';
 import { getStatus, type ServiceStatus } from '../api/client';
@@ -12,6 +12,7 @@ import { StateIcon } from '../widgets/state';
 import { ORDERS, queryOf, type Chosen } from './fleet_query';
 import { Rows, useRows } from './fleet_rows';
 import { LiveMark } from './live_mark';
+import { SearchField } from './search_field';
 import { Empty, Loading, Trouble } from './trouble';
 
 export function Fleet({ place }: { place: Place }): React.ReactElement {
@@ -61,7 +62,7 @@ export function Fleet({ place }: { place: Place }): React.ReactElement {
         </ToggleGroup>
       </div>
       <div className="mp-tools">
-        <Search key={chosen.search} search={chosen.search} />
+        <SearchField key={chosen.search} search={chosen.search} />
         <FormSelect
           className="mp-sort"
           aria-label={t('fleet.sort')}
@@ -96,39 +97,5 @@ export function Fleet({ place }: { place: Place }): React.ReactElement {
         <Rows rows={rows} now={now} />
       )}
     </>
-  );
-}
-
-/** Applied by Enter: half a condition is none. `/` leads here. */
-function Search({ search }: { search: string }): React.ReactElement {
-  const [typed, setTyped] = React.useState(search);
-  const input = React.useRef<HTMLInputElement>(null);
-  React.useEffect(() => {
-    const pressed = (event: KeyboardEvent) => {
-      const inField = event.target instanceof HTMLElement && /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
-      if (event.key !== '/' || inField || event.ctrlKey || event.metaKey || event.altKey) return;
-      event.preventDefault();
-      input.current?.focus();
-    };
-    addEventListener('keydown', pressed);
-    return () => removeEventListener('keydown', pressed);
-  }, []);
-  return (
-    <div className="mp-search" title={t('fleet.searchHelp')}>
-      <SearchInput
-        ref={input}
-        aria-label={t('fleet.search')}
-        placeholder={t('fleet.searchHint')}
-        value={typed}
-        onChange={(_event, text) => setTyped(text)}
-        onSearch={() => choose({ search: typed.trim() || undefined })}
-        onClear={() => {
-          setTyped('');
-          choose({ search: undefined });
-        }}
-        submitSearchButtonLabel={t('fleet.searchDo')}
-        resetButtonLabel={t('fleet.clear')}
-      />
-    </div>
   );
 }

@@ -1,0 +1,71 @@
+// Numbers in a table, with a bar in each row where lengths say more. The rule it protects: the chart is the table, so that
+// nobody is shown less than others; all bars of a table have one scale.
+import * as React from 'react';
+
+export interface Row {
+  key: string;
+  name: React.ReactNode;
+  /** One for each column after the first. */
+  cells: React.ReactNode[];
+  /** How long the bar is, and up to where it goes on lighter. */
+  bar?: { to: number; lighter?: number; look?: 'failed' };
+}
+
+interface Props {
+  caption: string;
+  /** What the columns are: of the name, then of the cells. */
+  columns: string[];
+  /** What the bars are; none without it. */
+  bars?: string;
+  /** What the whole width of a bar stands for; by itself, the longest. */
+  full?: number;
+  rows: Row[];
+}
+
+export function Table({ caption, columns, bars, full, rows }: Props): React.ReactElement {
+  const whole = full ?? Math.max(...rows.map(({ bar }) => Math.max(bar?.to ?? 0, bar?.lighter ?? 0)), Number.MIN_VALUE);
+  const share = (n: number) => `${Math.min((n / whole) * 100, 100).toFixed(2)}%`;
+  const [first, ...others] = columns;
+  return (
+    <table className="mp-table">
+      <caption>{caption}</caption>
+      <thead>
+        <tr>
+          <th scope="col">{first}</th>
+          {bars !== undefined && (
+            <th scope="col" className="mp-table-bar">
+              {bars}
+            </th>
+          )}
+          {others.map((column) => (
+            <th key={column} scope="col" className="mp-table-number">
+              {column}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map(({ key, name, bar, cells }) => (
+          <tr key={key}>
+            <th scope="row">{name}</th>
+            {bars !== undefined && (
+              <td className="mp-table-bar">
+                {bar && (
+                  <svg width="100%" height="14" aria-hidden="true">
+                    {bar.lighter !== undefined && <rect className="mp-lighter" width={share(bar.lighter)} height="14" rx="2" />}
+                    <rect className={bar.look === 'failed' ? 'mp-fill-failed' : 'mp-length'} width={share(bar.to)} height="14" rx="2" />
+                  </svg>
+                )}
+              </td>
+            )}
+            {cells.map((cell, i) => (
+              <td key={others[i]} className="mp-table-number">
+                {cell}
+              </td>
+            ))}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
