@@ -82,7 +82,7 @@ const acts = {
     await page.getByText('10 builds').waitFor();
     await page.reload();
     await page.getByText('10 builds').waitFor();
-    await page.getByRole('searchbox', { name: 'Search' }).or(page.getByRole('textbox', { name: 'Search' })).fill('stat = failed');
+    await page.getByRole('combobox', { name: 'Search' }).fill('stat = failed');
     await page.keyboard.press('Enter');
     await page.getByText("did you mean 'state'").waitFor();
     faults.splice(0, faults.length, ...faults.filter((fault) => !/ 4(00|22) /.test(fault)));

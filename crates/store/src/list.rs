@@ -3,6 +3,7 @@
 //! The rule it protects: a list has a total order that ends in the id, and `state` means what it
 //! means at the moment of the request, also for a build whose credential ran out unheard.
 
+mod offered;
 mod value;
 
 use diesel::{PgConnection, QueryableByName, RunQueryDsl, sql_types};
@@ -12,7 +13,7 @@ use milepost_domain::{
 };
 use uuid::Uuid;
 
-pub use self::value::value;
+pub use self::{offered::offered, value::value};
 use crate::{
     Result, build, host,
     report::{ReportRow, StoredReport},

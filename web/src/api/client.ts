@@ -23,6 +23,7 @@ export type AuditEntry = Schemas['AuditEntry'];
 export type Token = Schemas['Token'];
 export type TokenInput = Schemas['TokenInput'];
 export type FieldError = Schemas['FieldError'];
+export type SearchField = Schemas['SearchField'];
 
 /** A request that did not succeed. `status` 0: there was no answer at all. */
 export class Failure extends Error {
@@ -130,6 +131,8 @@ export const getLog = (report: Report, signal?: AbortSignal) =>
   );
 
 export const logUrl = (report: Report): string => `api/v2/builds/${report.build_id}/reports/${report.id}/log`;
+
+export const getSearchFields = (signal?: AbortSignal) => body(client.GET('/api/v2/search_fields', { signal }));
 
 export const getStatistics = (query: { from?: string; until?: string; search?: string }, signal?: AbortSignal) =>
   body(client.GET('/api/v2/statistics', { params: { query }, signal }));

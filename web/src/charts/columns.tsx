@@ -1,6 +1,7 @@
 // Builds by day and by what became of them, as stacked columns with the numbers behind them. The rule it protects: colour
 // never says it alone, and whoever sees no columns has the table.
 import * as React from 'react';
+import { region } from '../format';
 import { counted, spoken, t, word } from '../messages';
 import { scale, type Bucket } from './buckets';
 import { Table } from './table';
@@ -17,7 +18,7 @@ const number = (n: number): string => n.toLocaleString(spoken());
 
 /** A day of the service (UTC), as it is written where the viewer is. */
 const dayText = (day: string, style: 'short' | 'medium'): string =>
-  new Intl.DateTimeFormat(spoken(), {
+  new Intl.DateTimeFormat(region(), {
     timeZone: 'UTC',
     ...(style === 'short' ? { day: 'numeric', month: 'numeric' } : { dateStyle: 'medium' }),
   }).format(Date.parse(day));

@@ -94,7 +94,7 @@ export function Fleet({ place }: { place: Place }): React.ReactElement {
           text={t(isFiltered ? 'fleet.noMatchText' : 'fleet.emptyText')}
         />
       ) : (
-        <Rows rows={rows} now={now} />
+        <Rows rows={rows} now={now} isGrouped={chosen.order === 'location'} />
       )}
     </>
   );

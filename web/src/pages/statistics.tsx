@@ -130,8 +130,8 @@ function Counted({ found }: { found: Statistics }): React.ReactElement {
             {(
               [
                 [t('statistics.opened'), number(found.builds)],
-                [t('state.installed'), `${number(installed)} (${percent(installed, found.builds)})`],
-                [t('state.failed'), `${number(failed)} (${percent(failed, found.builds)})`],
+                [t('statistics.installed'), `${number(installed)} (${percent(installed, found.builds)})`],
+                [t('statistics.failed'), `${number(failed)} (${percent(failed, found.builds)})`],
               ] as const
             ).map(([name, value]) => (
               <div key={name}>
@@ -148,76 +148,80 @@ function Counted({ found }: { found: Statistics }): React.ReactElement {
           <Columns buckets={bucketsOf(found.days, found.from, found.until)} />
         </CardBody>
       </Card>
-      <Section title={t('statistics.durations')}>
-        <p className="mp-quiet">{t('statistics.durationsText')}</p>
-        <Table
-          caption={t('statistics.durations')}
-          columns={[t('host.workflow'), ...times]}
-          bars={t('statistics.bars')}
-          rows={found.workflows.map((row) => ({
-            key: row.workflow,
-            name: cleanLine(row.workflow),
-            bar: ofTimes(row),
-            cells: [seconds(row.median_seconds), seconds(row.p90_seconds), number(row.builds)],
-          }))}
-        />
-      </Section>
-      <Section title={t('statistics.slow')}>
-        <p className="mp-quiet">{t('statistics.slowText')}</p>
-        {found.slowest_steps.length === 0 ? (
-          <p>{t('statistics.none')}</p>
-        ) : (
+      <div className="mp-stack">
+        <Section title={t('statistics.durations')}>
+          <p className="mp-quiet">{t('statistics.durationsText')}</p>
           <Table
-            caption={t('statistics.slow')}
-            columns={[t('fleet.step'), ...times]}
+            caption={t('statistics.durations')}
+            columns={[t('host.workflow'), ...times]}
             bars={t('statistics.bars')}
-            rows={found.slowest_steps.map((row) => ({
-              key: `${row.workflow} ${row.label}`,
-              name: <StepName {...row} />,
+            rows={found.workflows.map((row) => ({
+              key: row.workflow,
+              name: cleanLine(row.workflow),
               bar: ofTimes(row),
               cells: [seconds(row.median_seconds), seconds(row.p90_seconds), number(row.builds)],
             }))}
           />
-        )}
-      </Section>
-      <Section title={t('statistics.failingSteps')}>
-        <p className="mp-quiet">{t('statistics.failingStepsText')}</p>
-        {found.failing_steps.length === 0 ? (
-          <p>{t('statistics.noneFailed')}</p>
-        ) : (
-          <Table
-            caption={t('statistics.failingSteps')}
-            columns={[t('fleet.step'), t('state.failed'), t('statistics.builds')]}
-            bars={t('statistics.share')}
-            rows={found.failing_steps.map((row) => ({
-              key: `${row.workflow} ${row.label}`,
-              name: <StepName {...row} />,
-              bar: { to: row.failed / Math.max(row.builds, 1), look: 'failed' },
-              cells: [`${number(row.failed)} (${percent(row.failed, row.builds)})`, number(row.builds)],
-            }))}
-          />
-        )}
-      </Section>
-      <Section title={t('statistics.failingHosts')}>
-        <p className="mp-quiet">{t('statistics.failingHostsText')}</p>
-        {found.failing_hosts.length === 0 ? (
-          <p>{t('statistics.noneFailed')}</p>
-        ) : (
-          <Table
-            caption={t('statistics.failingHosts')}
-            columns={[t('fleet.host'), t('state.failed'), t('statistics.builds'), t('statistics.lastFailed')]}
-            rows={found.failing_hosts.map((row) => ({
-              key: row.id,
-              name: <a href={hostHref(row.name)}>{cleanLine(row.name)}</a>,
-              cells: [
-                number(row.failed),
-                number(row.builds),
-                row.last_failed_at ? <When at={row.last_failed_at} now={serverNow()} /> : '–',
-              ],
-            }))}
-          />
-        )}
-      </Section>
+        </Section>
+        <Section title={t('statistics.failingSteps')}>
+          <p className="mp-quiet">{t('statistics.failingStepsText')}</p>
+          {found.failing_steps.length === 0 ? (
+            <p>{t('statistics.noneFailed')}</p>
+          ) : (
+            <Table
+              caption={t('statistics.failingSteps')}
+              columns={[t('fleet.step'), t('statistics.failed'), t('statistics.builds')]}
+              bars={t('statistics.share')}
+              rows={found.failing_steps.map((row) => ({
+                key: `${row.workflow} ${row.label}`,
+                name: <StepName {...row} />,
+                bar: { to: row.failed / Math.max(row.builds, 1), look: 'failed' },
+                cells: [`${number(row.failed)} (${percent(row.failed, row.builds)})`, number(row.builds)],
+              }))}
+            />
+          )}
+        </Section>
+        <Section title={t('statistics.failingHosts')}>
+          <p className="mp-quiet">{t('statistics.failingHostsText')}</p>
+          {found.failing_hosts.length === 0 ? (
+            <p>{t('statistics.noneFailed')}</p>
+          ) : (
+            <Table
+              caption={t('statistics.failingHosts')}
+              columns={[t('fleet.host'), t('statistics.failed'), t('statistics.builds'), t('statistics.lastFailed')]}
+              rows={found.failing_hosts.map((row) => ({
+                key: row.id,
+                name: <a href={hostHref(row.name)}>{cleanLine(row.name)}</a>,
+                cells: [
+                  number(row.failed),
+                  number(row.builds),
+                  row.last_failed_at ? <When at={row.last_failed_at} now={serverNow()} /> : '–',
+                ],
+              }))}
+            />
+          )}
+        </Section>
+      </div>
+      <div className="mp-stack">
+        <Section title={t('statistics.slow')}>
+          <p className="mp-quiet">{t('statistics.slowText')}</p>
+          {found.slowest_steps.length === 0 ? (
+            <p>{t('statistics.none')}</p>
+          ) : (
+            <Table
+              caption={t('statistics.slow')}
+              columns={[t('fleet.step'), ...times]}
+              bars={t('statistics.bars')}
+              rows={found.slowest_steps.map((row) => ({
+                key: `${row.workflow} ${row.label}`,
+                name: <StepName {...row} />,
+                bar: ofTimes(row),
+                cells: [seconds(row.median_seconds), seconds(row.p90_seconds), number(row.builds)],
+              }))}
+            />
+          )}
+        </Section>
+      </div>
     </div>
   );
 }

@@ -41,7 +41,7 @@ export function Learned(): React.ReactElement | null {
               bars={t('statistics.bars')}
               rows={shown.steps.map((step) => ({
                 key: step.label,
-                name: step.label,
+                name: <code>{step.label}</code>,
                 bar: { to: step.median_seconds, lighter: step.p90_seconds },
                 cells: [
                   duration(step.median_seconds),

@@ -60,7 +60,7 @@ export default function Tokens({ place }: { place: Place }): React.ReactElement 
       ) : !found ? (
         <Loading />
       ) : found.results.length === 0 ? (
-        <Empty icon={KeyIcon} title={t('tokens.empty')} text={t('tokens.about')} />
+        <Empty icon={KeyIcon} title={t('tokens.empty')} text={t('tokens.emptyText')} />
       ) : (
         <>
           <div className="mp-sheet">

@@ -9,6 +9,7 @@ mod events;
 mod hosts;
 mod memory;
 mod reports;
+mod search_fields;
 mod session;
 mod statistics;
 mod status;
@@ -55,6 +56,7 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .service(tokens::create_token)
         .service(tokens::revoke_token)
         .service(audit_trail::list_audit)
+        .service(search_fields::get_search_fields)
         .service(session::get_session)
         .service(events::stream_events)
         .service(statistics::get_statistics)
