@@ -45,7 +45,7 @@ export function counted(key: Counted, n: number, values: Values = {}): string {
 }
 
 /** A word that the service may have learned since: as it came, where the catalogue lacks it. */
-export function word(kind: 'state' | 'step' | 'status' | 'signal', value: string): string {
+export function word(kind: 'state' | 'step' | 'status' | 'signal' | 'operator', value: string): string {
   const key = `${kind}.${value}`;
   return key in english ? t(key as Key) : value.replace(/_/g, ' ');
 }

@@ -34,8 +34,8 @@ export function Columns({ buckets }: { buckets: Bucket[] }): React.ReactElement 
   const whole = TOP + HEIGHT + AXIS;
   const all = buckets.reduce((sum, { builds }) => sum + builds, 0);
   const label = counted('statistics.columns', all, { from: buckets[0]?.from ?? '', until: buckets[buckets.length - 1]?.until ?? '' });
-  // About six dates fit below the columns of a phone.
-  const every = Math.ceil(buckets.length / 6);
+  // About five dates fit below the columns of a phone.
+  const every = Math.ceil(buckets.length / 5);
   return (
     <>
       <ul className="mp-legend">

@@ -17,13 +17,11 @@ interface Props {
   columns: string[];
   /** What the bars are; none without it. */
   bars?: string;
-  /** What the whole width of a bar stands for; by itself, the longest. */
-  full?: number;
   rows: Row[];
 }
 
-export function Table({ caption, columns, bars, full, rows }: Props): React.ReactElement {
-  const whole = full ?? Math.max(...rows.map(({ bar }) => Math.max(bar?.to ?? 0, bar?.lighter ?? 0)), Number.MIN_VALUE);
+export function Table({ caption, columns, bars, rows }: Props): React.ReactElement {
+  const whole = Math.max(...rows.map(({ bar }) => Math.max(bar?.to ?? 0, bar?.lighter ?? 0)), Number.MIN_VALUE);
   const share = (n: number) => `${Math.min((n / whole) * 100, 100).toFixed(2)}%`;
   const [first, ...others] = columns;
   return (

@@ -6,7 +6,7 @@ import ArrowRightIcon from '@patternfly/react-icons/dist/esm/icons/arrow-right-i
 import SearchIcon from '@patternfly/react-icons/dist/esm/icons/search-icon';
 import TimesIcon from '@patternfly/react-icons/dist/esm/icons/times-icon';
 import { getSearchFields, type SearchField as Field } from '../api/client';
-import { counted, t } from '../messages';
+import { counted, t, word } from '../messages';
 import { choose } from '../place';
 import { complete, type Offer } from '../search/complete';
 import '../search/search.css';
@@ -39,6 +39,8 @@ export function SearchField({ search, hint, help }: Props): React.ReactElement {
   const isCompleted = hint === undefined;
   const input = React.useRef<HTMLInputElement>(null);
   const list = React.useRef<HTMLUListElement>(null);
+  /** Where the caret goes with the text that was taken. */
+  const moved = React.useRef<number>();
   const id = React.useId();
   const offers = React.useMemo(
     () => (isCompleted && at !== undefined ? complete(typed, at, fields) : []),
@@ -62,6 +64,13 @@ export function SearchField({ search, hint, help }: Props): React.ReactElement {
     list.current?.children[chosen]?.scrollIntoView({ block: 'nearest' });
   }, [chosen]);
 
+  // As soon as what was taken stands there, and before the next key is heard.
+  React.useLayoutEffect(() => {
+    const caret = moved.current;
+    moved.current = undefined;
+    if (caret !== undefined) input.current?.setSelectionRange(caret, caret);
+  }, [typed]);
+
   const close = () => {
     setAt(undefined);
     setChosen(-1);
@@ -78,8 +87,7 @@ export function SearchField({ search, hint, help }: Props): React.ReactElement {
     setTyped(whole);
     open(caret);
     input.current?.focus();
-    // After React has written it there.
-    requestAnimationFrame(() => input.current?.setSelectionRange(caret, caret));
+    moved.current = caret;
   };
   const pressed = (event: React.KeyboardEvent) => {
     const offer = offers[chosen];
@@ -159,7 +167,7 @@ export function SearchField({ search, hint, help }: Props): React.ReactElement {
                 take(offer);
               }}
             >
-              {offer.text} <span className="mp-quiet">{t(`search.${offer.kind}`)}</span>
+              {offer.text} <span className="mp-quiet">{offer.kind === 'operator' ? word('operator', offer.text) : t(`search.${offer.kind}`)}</span>
             </li>
           ))}
         </ul>

@@ -90,7 +90,7 @@ export default function Steps({ place, session }: { place: Place; session: Sessi
                   <th scope="row">
                     <code>{step.label}</code>
                   </th>
-                  <td data-is={t('steps.name')}>
+                  <td className="mp-table-name">
                     {cleanLine(step.name)}
                     {step.description && <span className="mp-quiet mp-below">{cleanLine(step.description)}</span>}
                   </td>

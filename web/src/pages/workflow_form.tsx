@@ -54,7 +54,7 @@ export function WorkflowForm({ workflow, isCopy, steps, onDone, onClose }: Props
         <TextField
           id="workflow-name"
           label={t('workflows.name')}
-          help={t('steps.labelHelp')}
+          help={t('workflows.nameHelp')}
           error={at('name')}
           isRequired
           isDisabled={!isNew}
