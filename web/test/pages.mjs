@@ -190,6 +190,7 @@ const acts = {
     await dialog.getByRole('button', { name: 'Save' }).click();
     await page.locator('#step-priority-help', { hasText: 'must be from 0 to 10000' }).waitFor();
     await page.locator('#step-weight-help', { hasText: 'must be from 0' }).waitFor();
+    await dialog.getByText('What is wrong stands at its field.').waitFor();
     await isAccessible('a refused form');
     await picture('step-form');
     forgive(/ 422 /);

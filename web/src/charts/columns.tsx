@@ -6,9 +6,11 @@ import { counted, spoken, t, word } from '../messages';
 import { scale, type Bucket } from './buckets';
 import { Table } from './table';
 
-const HEIGHT = 200;
-const AXIS = 24;
-const TOP = 10;
+// In the size of the text, which is larger on a wall.
+const HEIGHT_REM = 12.5;
+const AXIS_REM = 1.5;
+const TOP_REM = 0.6;
+const SCALE_REM = 2.25;
 
 /** What failed stands at the bottom, where heights are compared best; what came to nothing is on top. */
 const ORDER = ['failed', 'completed', 'installed', 'running', 'pending', 'expired', 'superseded', 'canceled'];
@@ -30,8 +32,10 @@ export function Columns({ buckets }: { buckets: Bucket[] }): React.ReactElement 
   const states = [...new Set(buckets.flatMap(({ states }) => [...states.keys()]))].sort((a, b) => rank(a) - rank(b));
   const marks = scale(Math.max(...buckets.map(({ builds }) => builds)));
   const top = marks[marks.length - 1] ?? 1;
-  const y = (n: number) => TOP + (1 - n / top) * HEIGHT;
-  const whole = TOP + HEIGHT + AXIS;
+  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  const foot = (TOP_REM + HEIGHT_REM) * rem;
+  const y = (n: number) => foot - (n / top) * HEIGHT_REM * rem;
+  const whole = foot + AXIS_REM * rem;
   const all = buckets.reduce((sum, { builds }) => sum + builds, 0);
   const label = counted('statistics.columns', all, { from: buckets[0]?.from ?? '', until: buckets[buckets.length - 1]?.until ?? '' });
   // About five dates fit below the columns of a phone.
@@ -41,17 +45,17 @@ export function Columns({ buckets }: { buckets: Bucket[] }): React.ReactElement 
       <ul className="mp-legend">
         {states.map((state) => (
           <li key={state}>
-            <svg width="12" height="12" aria-hidden="true">
-              <rect className={`mp-fill mp-fill-${state}`} width="12" height="12" rx="2" />
+            <svg width="0.75em" height="0.75em" aria-hidden="true">
+              <rect className={`mp-fill mp-fill-${state}`} width="100%" height="100%" rx="2" />
             </svg>{' '}
             {word('state', state)}
           </li>
         ))}
       </ul>
-      <div className="mp-columns">
-        <svg className="mp-scale" width="36" height={whole} aria-hidden="true">
+      <div className="mp-columns" style={{ gridTemplateColumns: `${SCALE_REM}rem minmax(0, 1fr)` }}>
+        <svg width="100%" height={whole} aria-hidden="true">
           {marks.map((mark) => (
-            <text key={mark} className="mp-axis" x="30" y={y(mark) + 4} textAnchor="end">
+            <text key={mark} className="mp-axis" x={(SCALE_REM - 0.4) * rem} y={y(mark) + rem / 4} textAnchor="end">
               {number(mark)}
             </text>
           ))}
@@ -70,7 +74,7 @@ export function Columns({ buckets }: { buckets: Bucket[] }): React.ReactElement 
               <svg key={bucket.from} x={x} width={`${100 / buckets.length}%`} height={whole} overflow="visible">
                 <title>{[named(bucket), ...said].join('\n')}</title>
                 {/* All of its height says what it is to whoever points at it. */}
-                <rect className="mp-hit" width="100%" height={TOP + HEIGHT} />
+                <rect className="mp-hit" width="100%" height={foot} />
                 {states.map((state) => {
                   const count = bucket.states.get(state) ?? 0;
                   if (count === 0) return null;
@@ -88,7 +92,7 @@ export function Columns({ buckets }: { buckets: Bucket[] }): React.ReactElement 
                   );
                 })}
                 {i % every === 0 && (
-                  <text className="mp-axis" y={whole - 6} x={i === 0 ? '0' : '50%'} textAnchor={i === 0 ? 'start' : 'middle'}>
+                  <text className="mp-axis" y={whole - rem / 3} x={i === 0 ? '0' : '50%'} textAnchor={i === 0 ? 'start' : 'middle'}>
                     {dayText(bucket.from, 'short')}
                   </text>
                 )}

@@ -49,9 +49,9 @@ export function Table({ caption, columns, bars, rows }: Props): React.ReactEleme
             {bars !== undefined && (
               <td className="mp-table-bar">
                 {bar && (
-                  <svg width="100%" height="14" aria-hidden="true">
-                    {bar.lighter !== undefined && <rect className="mp-lighter" width={share(bar.lighter)} height="14" rx="2" />}
-                    <rect className={bar.look === 'failed' ? 'mp-fill-failed' : 'mp-length'} width={share(bar.to)} height="14" rx="2" />
+                  <svg width="100%" height="0.85em" aria-hidden="true">
+                    {bar.lighter !== undefined && <rect className="mp-lighter" width={share(bar.lighter)} height="100%" rx="2" />}
+                    <rect className={bar.look === 'failed' ? 'mp-fill-failed' : 'mp-length'} width={share(bar.to)} height="100%" rx="2" />
                   </svg>
                 )}
               </td>

@@ -28,12 +28,14 @@ export default function Audit({ place }: { place: Place }): React.ReactElement {
         <h1>{t('app.audit')}</h1>
       </div>
       <p className="mp-about">{t('audit.about')}</p>
-      <div className="mp-tools">
-        <SearchField key={search} search={search} hint={t('audit.hint')} help={t('audit.help')} />
-        <span className="mp-quiet" aria-live="polite">
-          {found && counted('audit.shown', found.subtotal)}
-        </span>
-      </div>
+      {failure?.status !== 403 && (
+        <div className="mp-tools">
+          <SearchField key={search} search={search} hint={t('audit.hint')} help={t('audit.help')} />
+          <span className="mp-quiet" aria-live="polite">
+            {found && counted('audit.shown', found.subtotal)}
+          </span>
+        </div>
+      )}
       {failure ? (
         <Trouble failure={failure} onRetry={again} />
       ) : !found ? (

@@ -13,8 +13,10 @@ export interface Sending {
   failure: Failure | undefined;
   isSending: boolean;
   send: () => void;
-  /** What is wrong at a place of what was sent, as a JSON pointer. */
+  /** What is wrong at a place of what was sent, as a JSON pointer; whoever asks, shows it. */
   at: (pointer: string) => string | undefined;
+  /** What is wrong besides, in sentences. */
+  others: () => string[];
 }
 
 /** Sends once at a time; `done` when it was taken. */
@@ -36,8 +38,17 @@ export function useSending<T>(request: () => Promise<T>, done: (answer: T) => vo
       },
     );
   };
-  const at = (pointer: string) => failure?.errors.find((fault) => fault.pointer === pointer)?.detail;
-  return { failure, isSending, send, at };
+  const shown = new Set<string>();
+  const at = (pointer: string) => {
+    shown.add(pointer);
+    return failure?.errors.find((fault) => fault.pointer === pointer)?.detail;
+  };
+  const others = () => {
+    if (!failure) return [];
+    if (failure.errors.length === 0) return [failure.message];
+    return failure.errors.filter(({ pointer }) => !shown.has(pointer)).map(({ pointer, detail }) => `${pointer}: ${detail}`);
+  };
+  return { failure, isSending, send, at, others };
 }
 
 interface FieldProps {
@@ -108,6 +119,7 @@ interface DialogProps {
 /** What was not about a single field of `children` is said on top. */
 export function Dialog({ title, sending, verb, isDangerous, onClose, children }: DialogProps): React.ReactElement {
   const { failure, isSending, send } = sending;
+  const others = sending.others();
   return (
     <Modal
       isOpen
@@ -125,7 +137,7 @@ export function Dialog({ title, sending, verb, isDangerous, onClose, children }:
     >
       {failure && (
         <Alert isInline variant="danger" title={t('form.refused')} className="mp-refused">
-          {failure.message}
+          {others.length > 0 ? others.map((fault) => <p key={fault}>{fault}</p>) : t('form.marked')}
         </Alert>
       )}
       {children}

@@ -36,7 +36,7 @@ export default function Tokens({ place }: { place: Place }): React.ReactElement 
         </span>
       </div>
       <p className="mp-about">{t('tokens.about')}</p>
-      {!failure && (
+      {failure?.status !== 403 && (
         <div className="mp-tools">
           <Button onClick={() => setDoing({ is: 'add' })}>{t('tokens.add')}</Button>
           <Checkbox
@@ -162,8 +162,10 @@ function TokenForm({ onDone, onClose }: { onDone: (token: Token) => void; onClos
     };
     return createToken(input);
   }, onDone);
-  const { at, failure } = sending;
-  const within = (member: string) => failure?.errors.find(({ pointer }) => pointer.startsWith(`/${member}`))?.detail;
+  const { at } = sending;
+  /** Of the list, or of the first of its entries that is at fault. */
+  const within = (member: string, list: string) =>
+    [`/${member}`, ...titles(list).map((_title, i) => `/${member}/${i}`)].map(at).find(Boolean);
   return (
     <Dialog title={t('tokens.add')} sending={sending} verb={t('tokens.make')} onClose={onClose}>
       <div className="mp-form">
@@ -188,7 +190,7 @@ function TokenForm({ onDone, onClose }: { onDone: (token: Token) => void; onClos
           id="token-organizations"
           label={t('tokens.organizations')}
           help={t('tokens.boundsHelp')}
-          error={within('organizations')}
+          error={within('organizations', organizations)}
           value={organizations}
           onChange={setOrganizations}
         />
@@ -196,7 +198,7 @@ function TokenForm({ onDone, onClose }: { onDone: (token: Token) => void; onClos
           id="token-locations"
           label={t('tokens.locations')}
           help={t('tokens.boundsHelp')}
-          error={within('locations')}
+          error={within('locations', locations)}
           value={locations}
           onChange={setLocations}
         />

@@ -242,6 +242,7 @@ export const czech: Words = {
   'form.save': 'Uložit',
   'form.cancel': 'Zrušit',
   'form.refused': 'Služba to nepřijala',
+  'form.marked': 'Co je špatně, stojí u příslušného pole.',
   'steps.about': 'Co smějí stroje hlásit. Přísný registr odmítne každé jiné označení; kroky Milepostu jsou dodané a můžete přidat vlastní.',
   'steps.shown': { one: '{n} krok', few: '{n} kroky', other: '{n} kroků' },
   'steps.find': 'Najít krok',

@@ -228,6 +228,7 @@ export const english = {
   'form.save': 'Save',
   'form.cancel': 'Cancel',
   'form.refused': 'The service did not take it',
+  'form.marked': 'What is wrong stands at its field.',
   'steps.about': "What machines may report. A strict registry refuses every other label; Milepost's own steps are shipped with it, and you can add yours.",
   'steps.shown': { one: '{n} step', other: '{n} steps' },
   'steps.find': 'Find a step',

@@ -230,6 +230,7 @@ export const german: Words = {
   'form.save': 'Speichern',
   'form.cancel': 'Abbrechen',
   'form.refused': 'Der Dienst hat es nicht angenommen',
+  'form.marked': 'Was falsch ist, steht bei seinem Feld.',
   'steps.about': 'Was Maschinen melden dürfen. Ein strenges Verzeichnis weist jeden anderen Namen ab; die Schritte von Milepost sind mitgeliefert, eigene kommen hinzu.',
   'steps.shown': { one: '{n} Schritt', other: '{n} Schritte' },
   'steps.find': 'Schritt finden',
