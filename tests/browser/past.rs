@@ -24,10 +24,14 @@ const STEPS: [(&str, i64); 7] = [
 /// The step at which an unlucky machine fails.
 const UNLUCKY: [&str; 2] = ["packages", "storage"];
 
+/// A machine whose build failed is installed once more.
+const AGAIN: u64 = 1000;
+
 /// One machine's way, at the pace of its number: the same each time.
 fn install(store: &Store, number: u64, at: DateTime<Utc>) {
+    let machine = number % AGAIN;
     let pick = |list: &[&'static str], salt: u64| {
-        list[usize::try_from(number.wrapping_mul(2_654_435_761).wrapping_add(salt) >> 3).unwrap()
+        list[usize::try_from(machine.wrapping_mul(2_654_435_761).wrapping_add(salt) >> 3).unwrap()
             % list.len()]
     };
     let (place, name) = (pick(&PLACES, 1), pick(&WORKFLOWS, 7));
@@ -36,7 +40,7 @@ fn install(store: &Store, number: u64, at: DateTime<Utc>) {
     let steps: Vec<&str> =
         known.workflows[&workflow].value.steps.iter().map(|step| step.label.as_str()).collect();
     // Half of the hosts come back for another build.
-    let mut host = HostFacts::named(format!("node{:02}.{place}.example.com", number % 60).parse().unwrap());
+    let mut host = HostFacts::named(format!("node{:02}.{place}.example.com", machine % 60).parse().unwrap());
     host.location = Some(place.parse().unwrap());
     host.hostgroup = Some(pick(&["web", "db"], 3).parse().unwrap());
     host.model = Some(pick(&MODELS, 5).parse().unwrap());
@@ -69,6 +73,7 @@ fn install(store: &Store, number: u64, at: DateTime<Utc>) {
         now += TimeDelta::seconds(usual * percent / 100 + 2);
         if fails == Some(*label) {
             record(label, Status::Failed, now);
+            install(store, number + AGAIN, now + TimeDelta::minutes(20));
             return;
         }
         record(label, Status::Done, now);

@@ -19,9 +19,9 @@ const still = async () => {
 const acts = {
   async 'the fleet, while some are under way and one has failed'() {
     await signIn(link);
-    // The newest builds come up by the minute; the demo's first failures take about half of its time.
+    // It takes a while until one has failed and another has got through.
     await failed.first().waitFor({ timeout: 120_000 });
-    await page.locator('.mp-rows-body .mp-row-running').first().waitFor();
+    await page.locator('.mp-rows-body .mp-row-completed').first().waitFor({ timeout: 120_000 });
     await still();
     await picture('fleet');
   },
