@@ -40,7 +40,7 @@ export function App(): React.ReactElement {
           <>
             <Masthead session={session} onLanguage={setSpoken} spoken={spoken} />
             <main id="content" tabIndex={-1}>
-              {place.host === undefined ? <Fleet place={place} /> : <Host key={place.host} name={place.host} place={place} />}
+              {place.host === undefined ? <Fleet place={place} /> : <Host key={place.host} name={place.host} place={place} session={session} />}
             </main>
           </>
         )}

@@ -6,6 +6,7 @@ import type { Report } from '../api/client';
 import { cleanLine } from '../clean';
 import { bytes, moment, utc } from '../format';
 import { t, word } from '../messages';
+import { Copy } from './copy';
 import { Log } from './log';
 import { save } from './save';
 import { When } from './when';
@@ -105,6 +106,7 @@ export function Stream(props: Props): React.ReactElement {
           {count}
         </span>
         <Switch id="stream-follow" label={t('stream.follow')} isChecked={isFollowing} onChange={(_event, on) => setFollowing(on)} />
+        <Copy variant="secondary" text={() => shown.map(line).join('\n')} shown={() => view.current} />
         <Button variant="secondary" onClick={() => save(`${props.name}.reports.txt`, shown.map(line).join('\n'))}>
           {t('stream.download')}
         </Button>
