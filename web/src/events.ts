@@ -44,8 +44,12 @@ export function openEvents(
   let silence: ReturnType<typeof setTimeout> | undefined;
   let changed: Map<string, Build> | undefined;
 
+  // A browser that knows it is offline need not wait for the silence.
+  const offline = () => on.lost(Date.now());
+
   const close = () => {
     clearTimeout(silence);
+    removeEventListener('offline', offline);
     source.close();
     changed = undefined;
     return last;
@@ -85,6 +89,7 @@ export function openEvents(
   listen('reset', () => change());
   // It would come back by itself after some failures and not after others; whoever listens knows when to.
   source.onerror = () => on.lost(isProven ? Date.now() : heard);
+  addEventListener('offline', offline);
   wait(FIRST_MS);
   return close;
 }

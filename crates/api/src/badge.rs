@@ -44,7 +44,7 @@ pub(crate) fn svg(host: &Host, progress: &Progress, as_of: Option<Time>) -> Stri
     let (short, said) = (escaped(&short), escaped(&said));
     // The lengths are said, so that it fits with whatever font is there.
     format!(
-        r##"<svg xmlns="http://www.w3.org/2000/svg" width="{whole}" height="20" role="img" aria-label="{title}"><title>{title}</title><clipPath id="r"><rect width="{whole}" height="20" rx="3"/></clipPath><g clip-path="url(#r)"><rect width="{first}" height="20" fill="#3c3f42"/><rect x="{first}" width="{second}" height="20" fill="{colour}"/><rect x="{first}" y="17" width="{bar}" height="3" fill="#fff"/></g><g fill="#fff" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11"><text x="{MARGIN}" y="14" textLength="{left}">{short}</text><text x="{at}" y="14" textLength="{right}">{said}</text></g></svg>
+        r##"<svg xmlns="http://www.w3.org/2000/svg" width="{whole}" height="20" role="img" aria-label="{title}"><title>{title}</title><clipPath id="r"><rect width="{whole}" height="20" rx="3"/></clipPath><g clip-path="url(#r)"><rect width="{first}" height="20" fill="#3c3f42"/><rect x="{first}" width="{second}" height="20" fill="{colour}"/><rect x="{first}" y="17" width="{bar}" height="3" fill="#fff" fill-opacity=".5"/></g><g fill="#fff" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11"><text x="{MARGIN}" y="14" textLength="{left}">{short}</text><text x="{at}" y="14" textLength="{right}">{said}</text></g></svg>
 "##
     )
 }

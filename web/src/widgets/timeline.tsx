@@ -6,7 +6,7 @@ import { duration, moment } from '../format';
 import { counted, t, word } from '../messages';
 import { lanesOf, ticks, type Box } from './lanes';
 
-const LANE = 44;
+const LANE = 48;
 const BOX = 26;
 const AXIS = 26;
 
@@ -62,7 +62,7 @@ export function Timeline({ reports, from, to, typical }: Props): React.ReactElem
                   key={`usually ${box.label} ${box.from}`}
                   className="mp-typical"
                   x={x(box.from)}
-                  y={i * LANE + 13}
+                  y={i * LANE + 16}
                   width={width(Math.min(usually(box), last - box.from))}
                   height={BOX + 4}
                   rx={3}
@@ -73,7 +73,7 @@ export function Timeline({ reports, from, to, typical }: Props): React.ReactElem
               <svg
                 key={`${box.label} ${box.from}`}
                 x={x(box.from)}
-                y={i * LANE + 15}
+                y={i * LANE + 18}
                 width={width(box.to - box.from)}
                 height={BOX}
               >
