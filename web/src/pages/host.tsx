@@ -66,6 +66,8 @@ export function Host({ name, place, session }: Props): React.ReactElement {
   // What has failed or ended takes no longer; the rest ticks between two looks.
   const began = Date.parse(build.started_at);
   const end = build.ended_at || build.state === 'failed' ? began + build.elapsed_seconds * 1000 : now;
+  const failed = reports?.filter((report) => report.status === 'failed' && report.log_bytes > 0).pop();
+  const chosen = Object.fromEntries(query);
   const typical = new Map(page.steps.map((step) => [step.label, step.typical_seconds ?? 0]));
   return (
     <>
@@ -100,7 +102,7 @@ export function Host({ name, place, session }: Props): React.ReactElement {
             {build.current_step && <strong>{cleanLine(build.current_step.name)}</strong>}
             {build.last_message && <span>{cleanLine(build.last_message)}</span>}
             {build.state === 'failed' && (
-              <a href={hostHref(name, { ...Object.fromEntries(query), step: undefined, text: undefined, status: 'failed' })}>
+              <a href={hostHref(name, { ...chosen, step: undefined, text: undefined, status: 'failed', log: failed?.id })}>
                 {t('host.showFailed')}
               </a>
             )}
@@ -192,8 +194,9 @@ export function Host({ name, place, session }: Props): React.ReactElement {
                   reports={reports}
                   now={now}
                   filter={filter}
-                  onFilter={({ step, status, text }) => choose({ step, status, text })}
+                  onFilter={({ step, status, text }) => choose({ step, status, text, log: undefined })}
                   isCut={isCut}
+                  opened={query.get('log') ?? undefined}
                   loadLog={getLog}
                   logUrl={logUrl}
                 />

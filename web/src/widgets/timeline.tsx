@@ -80,8 +80,10 @@ export function Timeline({ reports, from, to, typical }: Props): React.ReactElem
                 <title>{says(box)}</title>
                 <rect className={`mp-box mp-box-${box.state}`} width="100%" height={BOX} rx={2} />
                 {/* HTML, since SVG cannot shorten a text to its box. */}
-                <foreignObject className="mp-box-text" width="100%" height={BOX}>
-                  <span>{cleanLine(box.name)}</span>
+                <foreignObject width="100%" height={BOX}>
+                  <div className="mp-box-text">
+                    <span>{cleanLine(box.name)}</span>
+                  </div>
                 </foreignObject>
               </svg>
             ))}
