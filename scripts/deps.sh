@@ -177,6 +177,7 @@ look_for_tests() {
     need nodejs nodejs has node
     need npm npm has npm
     need chromium chromium has_chromium
+    need nginx nginx has_for_root nginx
 }
 
 # --- How to get it? ---------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ use milepost_testkit::{Api, Options, Server};
 use serde_json::{Value, json};
 
 use crate::support::{
-    bound_to, each, encode, open, open_as, open_at, progress, report, report_at, server_time, text,
+    bound_to, each, encode, open, open_as, open_at, progress, report, report_at, server_time, step, text,
 };
 
 /// A service that has seen five builds go well, of 1000 seconds each, and the time of the last one's start.
@@ -51,6 +51,8 @@ fn a_build_tells_how_long_it_will_still_take_and_from_what_it_knows() {
         let build = found.get("build").unwrap_or(&found);
         assert_eq!(build["eta"]["basis"], eta["basis"], "{path}");
     }
+    assert_eq!(step(&shown, "packages")["typical_seconds"], 600);
+    assert!(step(&shown, "post").get("typical_seconds").is_none(), "nobody has reported it yet");
     report(&server, &fresh, "get_ks/done");
     let left = progress(&server, "web1.example.com")["eta"]["seconds"].as_u64().unwrap();
     assert!(left < seconds("seconds"), "{left}, and {eta} before");

@@ -7,11 +7,12 @@
     reason = "what a test calls is a test too, and clippy.toml looks at the functions marked as tests only"
 )]
 
+mod history;
 mod pages;
 mod past;
 mod pictures;
 
-use std::{fs, path::Path, process::Command};
+use std::{env, fs, path::Path, process::Command};
 
 use milepost_api::{NewToken, Scope};
 use milepost_testkit::Server;
@@ -104,9 +105,48 @@ fn link(server: &Server, scope: Scope) -> String {
     format!("{}/sign-in?link={token}", server.url)
 }
 
+/// The binary that cargo built beside this test.
+fn binary() -> String {
+    let test = env::current_exe().unwrap();
+    let binary = test.parent().and_then(Path::parent).unwrap().join("milepost");
+    assert!(binary.is_file(), "{} is missing; build it first: cargo build -p milepost-cli", binary.display());
+    binary.to_str().unwrap().to_owned()
+}
+
 #[test]
 fn people_sign_in_look_over_the_fleet_and_find_what_failed() {
     let (server, reports_to) = rack();
     let link = link(&server, Scope::Read);
     play("browser", &[("MILEPOST_URL", &server.url), ("MILEPOST_LINK", &link), ("REPORTS_TO", &reports_to)]);
+}
+
+#[test]
+fn a_host_is_seen_whole_and_judged_by_those_who_may() {
+    let server = history::experienced();
+    let build = open(&server, HOST, "brno");
+    for (label, status) in [("get_ks", "done"), ("packages", "init")] {
+        report(&server, &build, &json!({"label": label, "status": status, "message": "412 packages"}));
+    }
+    let reports_to = format!("{}/unattended/step/{}", server.url, build["token"].as_str().unwrap());
+    let manage = link(&server, Scope::Manage);
+    let token = server.token(Scope::Manage);
+    play(
+        "host",
+        &[
+            ("MILEPOST_URL", &server.url),
+            ("MILEPOST_LINK", &manage),
+            ("MILEPOST_TOKEN", &token),
+            ("REPORTS_TO", &reports_to),
+        ],
+    );
+}
+
+#[test]
+fn the_page_keeps_up_whatever_lies_between_it_and_the_service() {
+    play("live", &[("MILEPOST_BIN", &binary())]);
+}
+
+#[test]
+fn behind_nginx_as_it_is_written_down_the_page_is_whole() {
+    play("nginx", &[("MILEPOST_BIN", &binary())]);
 }

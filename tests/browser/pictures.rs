@@ -1,6 +1,6 @@
 //! What is made for the documents: pictures of a fleet, and figures of ten thousand rows. Not checked by `make test`.
 
-use std::{env, fs, path::Path, process::Command, sync::Arc};
+use std::{fs, path::Path, process::Command, sync::Arc};
 
 use chrono::{TimeDelta, Utc};
 use milepost_api::Scope;
@@ -9,7 +9,7 @@ use milepost_store::{Settings, Store, build::Opening};
 use milepost_testkit::Server;
 use serde_json::json;
 
-use crate::{link, open, past, play, report};
+use crate::{binary, link, open, past, play, report};
 
 const HOSTS: u64 = 10_000;
 /// The pictures that documents show; the test's own stay where they are.
@@ -17,14 +17,6 @@ const SHOWN: [&str; 6] = ["fleet", "host", "statistics", "workflows", "dark", "p
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
-}
-
-/// The binary that cargo built beside this test.
-fn binary() -> String {
-    let test = env::current_exe().unwrap();
-    let binary = test.parent().and_then(Path::parent).unwrap().join("milepost");
-    assert!(binary.is_file(), "{} is missing; build it first: cargo build -p milepost-cli", binary.display());
-    binary.to_str().unwrap().to_owned()
 }
 
 #[test]

@@ -23,7 +23,7 @@ const Tokens = React.lazy(() => import('./pages/tokens'));
 const FOR_ALL: readonly Page[] = ['fleet', 'statistics', 'workflows', 'steps'];
 
 function Content({ place, session }: { place: Place; session: Session }): React.ReactElement {
-  if (place.host !== undefined) return <Host key={place.host} name={place.host} place={place} />;
+  if (place.host !== undefined) return <Host key={place.host} name={place.host} place={place} session={session} />;
   switch (place.page) {
     case 'fleet':
       return <Fleet place={place} />;

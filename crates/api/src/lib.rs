@@ -4,6 +4,7 @@
 //! routes, the document that describes them and the looks of an error each stand in one place.
 
 pub mod auth;
+mod badge;
 mod body;
 mod clock;
 mod db;

@@ -7,7 +7,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use actix_web::{rt::time, web::Bytes};
 use futures::stream::{self, Stream};
-use milepost_domain::{Bounds, Time, search::Expr};
+use milepost_domain::{Bounds, Time, host::HostRef, search::Expr};
 use milepost_store::{build::HostBuild, list};
 use tokio::sync::broadcast::{self, error::RecvError};
 
@@ -16,8 +16,9 @@ use crate::{App, clock, db, problem::Problem, view::BuildView};
 /// How often changes are told: a person sees no difference, and a build that reports a hundred times a
 /// second is rendered four times.
 const TICK: Duration = Duration::from_millis(250);
-/// After how many ticks without a word one is sent, so that no proxy takes the connection for dead: 15 s.
-const QUIET_TICKS: u32 = 60;
+/// After how many ticks everybody is told that the stream goes on: 15 s. No proxy takes the connection for dead
+/// then, and whoever hears nothing for longer knows that something holds it back.
+const BEAT_TICKS: u32 = 60;
 /// How many ticks a stream may be behind before it is cut off.
 const BEHIND_MAX: usize = 64;
 /// How many changes can be caught up with; beyond, everything is to be read anew.
@@ -28,10 +29,10 @@ const OVERLAP: chrono::Duration = chrono::Duration::seconds(5);
 /// What was told in one tick.
 #[derive(Debug)]
 enum Told {
-    Changes(Vec<Change>),
+    Changes(Vec<Change>, Time),
     /// Something was missed: whoever looks is to read everything anew.
     Reset(Bytes),
-    Quiet,
+    Beat(Bytes),
     /// The service ends.
     End,
 }
@@ -68,15 +69,39 @@ impl Live {
 #[derive(Debug, Clone)]
 pub(crate) struct Interest {
     pub(crate) search: Option<Expr>,
+    pub(crate) host: Option<HostRef>,
     pub(crate) bounds: Bounds,
 }
 
 impl Interest {
-    fn covers(&self, found: &HostBuild) -> bool {
-        self.bounds.allow(&found.host.facts)
-            && self.search.as_ref().is_none_or(|search| {
-                search.matches(&|field| list::value(field, &found.host, Some(&found.build)))
-            })
+    fn may_see(&self, found: &HostBuild) -> bool {
+        self.bounds.allow(&found.host.facts) && self.host.as_ref().is_none_or(|host| host.is(&found.host))
+    }
+
+    fn finds(&self, found: &HostBuild) -> bool {
+        self.search
+            .as_ref()
+            .is_none_or(|search| search.matches(&|field| list::value(field, &found.host, Some(&found.build))))
+    }
+
+    /// What is said of `changes`: those that are found, whole; and which are not, or not any more, since whoever
+    /// shows the others does not know that they changed. `None`: nothing of them is of interest.
+    fn told(&self, changes: &[Change], now: Time) -> Option<Bytes> {
+        let seen = changes.iter().filter(|change| self.may_see(&change.found));
+        let (found, left): (Vec<&Change>, Vec<&Change>) = seen.partition(|change| self.finds(&change.found));
+        match (&found[..], &left[..]) {
+            ([], []) => None,
+            ([one], []) => Some(one.event.clone()),
+            _ => {
+                let mut text: Vec<Bytes> = found.iter().map(|change| change.event.clone()).collect();
+                if !left.is_empty() {
+                    let ids: Vec<String> =
+                        left.iter().map(|change| format!("\"{}\"", change.found.build.id)).collect();
+                    text.push(event("left", now, &format!("{{\"ids\":[{}]}}", ids.join(","))));
+                }
+                Some(text.concat().into())
+            }
+        }
     }
 }
 
@@ -101,44 +126,43 @@ fn reset(now: Time) -> Bytes {
 /// Tells what changes to all who look, for as long as the service runs.
 pub(crate) async fn tell(app: App) {
     let mut tick = time::interval(TICK);
-    let mut quiet = 0;
+    let mut ticks = 0_u32;
     loop {
         tick.tick().await;
+        ticks = ticks.wrapping_add(1);
         let is_watched = app.live.count() > 0;
         app.store.watch(is_watched);
         if !is_watched {
             continue;
         }
         let now = clock::now();
-        let told = match app.store.take_changed() {
-            None => Told::Reset(reset(now)),
-            Some(ids) if ids.is_empty() => {
-                quiet += 1;
-                if quiet < QUIET_TICKS {
-                    continue;
-                }
-                Told::Quiet
+        let beat = ticks.is_multiple_of(BEAT_TICKS).then(|| Told::Beat(event("beat", now, "{}")));
+        for told in news(&app, now).await.into_iter().chain(beat) {
+            // Nobody may look any more.
+            let _ = app.live.0.send(Arc::new(told));
+        }
+    }
+}
+
+/// What has changed since it was asked last, if anything has.
+async fn news(app: &App, now: Time) -> Option<Told> {
+    let Some(ids) = app.store.take_changed() else { return Some(Told::Reset(reset(now))) };
+    if ids.is_empty() {
+        return None;
+    }
+    let store = app.store.clone();
+    match db::bounded(move || store.look_at_builds(&ids, now)).await {
+        Ok(found) => match changes(app, found, now) {
+            Ok(changes) => Some(Told::Changes(changes, now)),
+            Err(problem) => {
+                log::error!("a change cannot be told: {problem}");
+                None
             }
-            Some(ids) => {
-                let store = app.store.clone();
-                match db::bounded(move || store.look_at_builds(&ids, now)).await {
-                    Ok(found) => match changes(&app, found, now) {
-                        Ok(changes) => Told::Changes(changes),
-                        Err(problem) => {
-                            log::error!("a change cannot be told: {problem}");
-                            continue;
-                        }
-                    },
-                    Err(error) => {
-                        log::debug!("what has changed cannot be read, so everything is to be: {error}");
-                        Told::Reset(reset(now))
-                    }
-                }
-            }
-        };
-        quiet = 0;
-        // Nobody may look any more.
-        let _ = app.live.0.send(Arc::new(told));
+        },
+        Err(error) => {
+            log::debug!("what has changed cannot be read, so everything is to be: {error}");
+            Some(Told::Reset(reset(now)))
+        }
     }
 }
 
@@ -167,11 +191,10 @@ pub(crate) async fn stream(
             .await?;
             match missed {
                 None => first.push(reset(now)),
-                Some(found) => {
-                    let found = found.into_iter().filter(|found| interest.covers(found)).collect();
-                    first.extend(changes(app, found, now)?.into_iter().map(|change| change.event));
-                }
+                Some(found) => first.extend(interest.told(&changes(app, found, now)?, now)),
             }
+            // Where nothing was missed, too, it is to be seen that events come through.
+            first.push(event("beat", now, "{}"));
         }
     }
     Ok(following(Bytes::from(first.concat()), receiver, interest))
@@ -190,18 +213,12 @@ fn following(
         loop {
             let text = match receiver.recv().await {
                 Ok(told) => match &*told {
-                    Told::Quiet => Bytes::from_static(b": quiet\n\n"),
-                    Told::Reset(event) => event.clone(),
+                    Told::Reset(event) | Told::Beat(event) => event.clone(),
                     Told::End => return None,
-                    Told::Changes(changes) => {
-                        let mine: Vec<&Change> =
-                            changes.iter().filter(|change| interest.covers(&change.found)).collect();
-                        match mine[..] {
-                            [] => continue,
-                            [one] => one.event.clone(),
-                            _ => mine.iter().flat_map(|change| change.event.iter().copied()).collect(),
-                        }
-                    }
+                    Told::Changes(changes, now) => match interest.told(changes, *now) {
+                        Some(text) => text,
+                        None => continue,
+                    },
                 },
                 // Too far behind: it comes back and says what it saw last.
                 Err(RecvError::Lagged(_) | RecvError::Closed) => return None,
@@ -220,12 +237,12 @@ mod tests {
     #[test]
     fn whoever_cannot_keep_up_is_cut_off() {
         let live = Live::default();
-        let everything = || Interest { search: None, bounds: Bounds::default() };
+        let everything = || Interest { search: None, host: None, bounds: Bounds::default() };
         let mut slow = Box::pin(following(Bytes::new(), live.0.subscribe(), everything()));
         let mut quick = Box::pin(following(Bytes::new(), live.0.subscribe(), everything()));
         assert!(quick.next().now_or_never().flatten().is_some(), "what comes first");
         for _ in 0..=BEHIND_MAX {
-            assert!(live.0.send(Arc::new(Told::Quiet)).is_ok());
+            assert!(live.0.send(Arc::new(Told::Beat(Bytes::from_static(b"event: beat\n\n")))).is_ok());
             assert!(quick.next().now_or_never().flatten().is_some());
         }
         assert!(slow.next().now_or_never().flatten().is_some(), "what comes first");

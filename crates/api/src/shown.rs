@@ -30,6 +30,11 @@ pub(crate) struct Page {
     of: (Stamp, i64, Option<Time>),
 }
 
+/// The name of a content, for an `ETag`.
+pub(crate) fn content_name(body: &[u8]) -> String {
+    hex(Sha256::digest(body).get(..12).unwrap_or_default())
+}
+
 /// The pages that were rendered last.
 #[derive(Clone)]
 pub(crate) struct Shown(Arc<Mutex<LruCache<HostRef, Page>>>);
@@ -60,7 +65,7 @@ impl Shown {
         }
         let progress = HostProgress::of(app, seen, as_of, now);
         let body = serde_json::to_vec(&progress).map_err(Problem::internal)?;
-        let etag = hex(Sha256::digest(&body).get(..12).unwrap_or_default());
+        let etag = content_name(&body);
         let page = Page { body: body.into(), etag, of };
         pages().put(named, page.clone());
         Ok(page)

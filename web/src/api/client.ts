@@ -94,6 +94,12 @@ export const listBuilds = (query: ListQuery, signal?: AbortSignal) =>
 export const getBuild = (id: string, signal?: AbortSignal) =>
   body(client.GET('/api/v2/builds/{id}', { params: { path: { id } }, signal }));
 
+export type Judgement = 'completed' | 'canceled';
+
+/** Says of a build what somebody knows better. */
+export const judgeBuild = (id: string, state: Judgement) =>
+  body(client.PATCH('/api/v2/builds/{id}', { params: { path: { id } }, body: { state } }));
+
 export const listHostBuilds = (host: string, query: ListQuery, signal?: AbortSignal) =>
   body(client.GET('/api/v2/hosts/{host}/builds', { params: { path: { host }, query }, signal }));
 

@@ -28,11 +28,13 @@ export function Fleet({ place }: { place: Place }): React.ReactElement {
   const [status, setStatus] = React.useState<ServiceStatus>();
   const rows = useRows(asked, key);
   const now = useNow();
-  const { liveness, soon } = useLive(key, async (signal) => {
+  const look = async (signal: AbortSignal) => {
     const [counts] = await Promise.all([getStatus(signal), rows.refresh(signal)]);
     setStatus(counts);
-  });
-  React.useEffect(soon, [rows.missing, soon]);
+  };
+  // A row changes at once; what comes in between the rows, and the counts, within two seconds.
+  const { liveness, soon } = useLive(key, look, { wanted: { search: asked.search }, changed: rows.take, pause: 2000 });
+  React.useEffect(soon, [rows.wanted, soon]);
 
   const counts = (status?.builds ?? []).filter(({ count, state }) => count > 0 || state === chosen.state);
   const failed = counts.find(({ state }) => state === 'failed')?.count ?? 0;

@@ -32,8 +32,10 @@ export interface RowsState {
   beginnings: string;
   /** Says what is on the screen. */
   show: (first: number, last: number) => void;
-  /** Pages that are on the screen and not here, to be asked for at once. */
-  missing: string;
+  /** Which pages are on the screen: others than before are to be asked for at once. */
+  wanted: string;
+  /** Takes over rows that have changed, where they are shown. */
+  take: (builds: Build[]) => void;
   /** Asks for what is on the screen anew. */
   refresh: (signal: AbortSignal) => Promise<void>;
 }
@@ -59,12 +61,24 @@ export function useRows(asked: { search: string; order: string }, key: string): 
     });
   };
   const beginnings = React.useMemo(() => beginningsOf(mine?.pages), [mine?.pages]);
+  const take = (builds: Build[]) => {
+    const changed = new Map(builds.map((build) => [build.id, build]));
+    setFound((before) => {
+      if (before?.key !== key) return before;
+      const known = new Map(before.pages);
+      for (const [number, page] of known) {
+        if (page.some(({ id }) => changed.has(id))) known.set(number, page.map((build) => changed.get(build.id) ?? build));
+      }
+      return { ...before, pages: known };
+    });
+  };
   return {
     count: mine?.count,
     beginnings,
     at: (index) => mine?.pages.get(Math.floor(index / PAGE) + 1)?.[index % PAGE],
     show,
-    missing: mine ? wanted.filter((page) => !mine.pages.has(page)).join() : '',
+    wanted: pages.join(),
+    take,
     refresh,
   };
 }

@@ -41,6 +41,7 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .service(builds::update_build)
         .service(hosts::list_hosts)
         .service(hosts::get_host_progress)
+        .service(hosts::get_host_badge)
         .service(hosts::list_host_builds)
         .service(reports::list_host_reports)
         .service(reports::list_build_reports)
