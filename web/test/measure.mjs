@@ -2,7 +2,7 @@
 // and calls this (make web-measure). RESULTS is the document between whose marks the figures are written.
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
-import { cpus } from 'node:os';
+import { cpus, loadavg } from 'node:os';
 import { open } from './chromium.mjs';
 
 const { MILEPOST_URL: url, MILEPOST_LINK: link, REPORTS_TO: reportsTo, RESULTS: results, HOSTS: hosts } = process.env;
@@ -75,7 +75,7 @@ const acts = {
       }
     });
     figures.push(['From a report to the changed row', ms(quantile(shown, 0.5)), ms(Math.max(...shown))]);
-    figures.push(['Work of the page for it', ms(busy / 20), ms(Math.max(...tasks))]);
+    figures.push(['Work of the page between two of them; its longest task', ms(busy / 20), ms(Math.max(...tasks))]);
   },
 
   async 'scrolling through all of them'() {
@@ -110,7 +110,8 @@ const failed = await play(acts);
 if (failed === 0) {
   const count = Number(hosts).toLocaleString('en');
   const table = [
-    `Measured with ${count} builds under way, Chromium ${browser.version()} without a screen on ${cpus().length} cores of ${cpus()[0]?.model.trim()}, debug build of the service:`,
+    `With ${count} builds under way, in Chromium ${browser.version()} without a screen or a graphics card, a debug build of the`,
+    `service beside it, on ${cpus().length} cores of which ${loadavg()[0].toFixed(0)} programs wanted one:`,
     '',
     '| what | usually (median) | longest |',
     '| --- | --- | --- |',

@@ -13,13 +13,13 @@ const go = (hash) => page.goto(`${url}/#/${hash}`);
 async function show(hash) {
   await go(hash);
   await page.locator('main h1').waitFor();
-  await page.locator('.mp-rows-body .mp-row a, .mp-table tbody tr:visible, .pf-v5-c-empty-state, .mp-plan').first().waitFor();
+  await page.locator('.mp-rows-body .mp-row a, .mp-list tbody tr:visible, .pf-v5-c-empty-state, .mp-plan').first().waitFor();
 }
 const link_ = (name) => page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name });
 const button = (name) => page.getByRole('button', { name, exact: true });
 const dialog = page.getByRole('dialog');
 const heading = (name) => page.getByRole('heading', { level: 1, name });
-const row = (text) => page.locator('.mp-table tbody tr', { hasText: text });
+const row = (text) => page.locator('.mp-list tbody tr', { hasText: text });
 const search = page.getByRole('combobox', { name: 'Search' });
 /** The number beside what it counts. */
 const figure = (name) => page.locator('.mp-numbers > div', { hasText: name }).locator('dd');
@@ -230,7 +230,7 @@ const acts = {
   async 'the trail says who did that, page by page, and is searched'() {
     await show('audit');
     await row('delete_step').getByText('step burn_in').waitFor();
-    assert.equal(await page.locator('.mp-table tbody tr').count(), 50);
+    assert.equal(await page.locator('.mp-list tbody tr').count(), 50);
     await isAccessible('the trail');
     await picture('audit');
     await button('Older').click();
@@ -243,7 +243,7 @@ const acts = {
     await page.getByText('3 entries').waitFor();
     assert.doesNotMatch(page.url(), /page=/);
     // A time says UTC to whoever points at it.
-    assert.match(await page.locator('.mp-table-when time').first().getAttribute('title'), /UTC$/);
+    assert.match(await page.locator('.mp-list-when time').first().getAttribute('title'), /UTC$/);
   },
 
   async 'a token is made, shown once, and revoked'() {

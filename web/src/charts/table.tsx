@@ -25,18 +25,18 @@ export function Table({ caption, columns, bars, rows }: Props): React.ReactEleme
   const share = (n: number) => `${Math.min((n / whole) * 100, 100).toFixed(2)}%`;
   const [first, ...others] = columns;
   return (
-    <table className="mp-table">
+    <table className="mp-list">
       <caption>{caption}</caption>
       <thead>
         <tr>
           <th scope="col">{first}</th>
           {bars !== undefined && (
-            <th scope="col" className="mp-table-bar">
+            <th scope="col" className="mp-list-bar">
               {bars}
             </th>
           )}
           {others.map((column) => (
-            <th key={column} scope="col" className="mp-table-number">
+            <th key={column} scope="col" className="mp-list-number">
               {column}
             </th>
           ))}
@@ -47,17 +47,17 @@ export function Table({ caption, columns, bars, rows }: Props): React.ReactEleme
           <tr key={key}>
             <th scope="row">{name}</th>
             {bars !== undefined && (
-              <td className="mp-table-bar">
+              <td className="mp-list-bar">
                 {bar && (
                   <svg width="100%" height="0.85em" aria-hidden="true">
                     {bar.lighter !== undefined && <rect className="mp-lighter" width={share(bar.lighter)} height="100%" rx="2" />}
-                    <rect className={bar.look === 'failed' ? 'mp-fill-failed' : 'mp-length'} width={share(bar.to)} height="100%" rx="2" />
+                    <rect className={bar.look === 'failed' ? 'mp-fill-failed' : 'mp-span'} width={share(bar.to)} height="100%" rx="2" />
                   </svg>
                 )}
               </td>
             )}
             {cells.map((cell, i) => (
-              <td key={others[i]} className="mp-table-number">
+              <td key={others[i]} className="mp-list-number">
                 {cell}
               </td>
             ))}

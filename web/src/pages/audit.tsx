@@ -49,7 +49,7 @@ export default function Audit({ place }: { place: Place }): React.ReactElement {
       ) : (
         <>
           <div className="mp-sheet">
-            <table className="mp-table mp-table-wide">
+            <table className="mp-list mp-list-cards">
               <caption>{t('app.audit')}</caption>
               <thead>
                 <tr>
@@ -63,7 +63,7 @@ export default function Audit({ place }: { place: Place }): React.ReactElement {
               <tbody>
                 {found.results.map((entry) => (
                   <tr key={entry.id} title={t('audit.request', { id: entry.request_id })}>
-                    <td data-is={t('audit.at')} className="mp-table-when">
+                    <td data-is={t('audit.at')} className="mp-list-when">
                       <When at={entry.at} now={now} />
                     </td>
                     <th scope="row" data-is={t('audit.actor')}>

@@ -124,7 +124,7 @@ function Counted({ found }: { found: Statistics }): React.ReactElement {
     row.median_seconds === undefined ? undefined : { to: row.median_seconds, lighter: row.p90_seconds };
   return (
     <div className="mp-cards">
-      <Card className="mp-wide">
+      <Card className="mp-full">
         <CardBody>
           <dl className="mp-numbers">
             {(
@@ -142,7 +142,7 @@ function Counted({ found }: { found: Statistics }): React.ReactElement {
           </dl>
         </CardBody>
       </Card>
-      <Card className="mp-wide">
+      <Card className="mp-full">
         <CardTitle component="h2">{t('statistics.days')}</CardTitle>
         <CardBody>
           <Columns buckets={bucketsOf(found.days, found.from, found.until)} />

@@ -65,19 +65,19 @@ export default function Steps({ place, session }: { place: Place; session: Sessi
         <Empty icon={text ? SearchIcon : ListIcon} title={t('steps.noMatch')} text={t('steps.noMatchText')} />
       ) : (
         <div className="mp-sheet">
-          <table className="mp-table mp-table-wide">
+          <table className="mp-list mp-list-cards">
             <caption>{t('app.steps')}</caption>
             <thead>
               <tr>
                 <th scope="col">{t('steps.label')}</th>
                 <th scope="col">{t('steps.name')}</th>
-                <th scope="col" className="mp-table-number">
+                <th scope="col" className="mp-list-number">
                   {t('steps.priority')}
                 </th>
-                <th scope="col" className="mp-table-number">
+                <th scope="col" className="mp-list-number">
                   {t('steps.weight')}
                 </th>
-                <th scope="col" className="mp-table-number">
+                <th scope="col" className="mp-list-number">
                   {t('steps.timeout')}
                 </th>
                 <th scope="col">{t('steps.owner')}</th>
@@ -90,22 +90,22 @@ export default function Steps({ place, session }: { place: Place; session: Sessi
                   <th scope="row">
                     <code>{step.label}</code>
                   </th>
-                  <td className="mp-table-name">
+                  <td className="mp-list-name">
                     {cleanLine(step.name)}
                     {step.description && <span className="mp-quiet mp-below">{cleanLine(step.description)}</span>}
                   </td>
-                  <td data-is={t('steps.priority')} className="mp-table-number">
+                  <td data-is={t('steps.priority')} className="mp-list-number">
                     {step.priority}
                   </td>
-                  <td data-is={t('steps.weight')} className="mp-table-number">
+                  <td data-is={t('steps.weight')} className="mp-list-number">
                     {duration(step.weight_seconds)}
                   </td>
-                  <td data-is={t('steps.timeout')} className="mp-table-number">
+                  <td data-is={t('steps.timeout')} className="mp-list-number">
                     {duration(step.timeout_seconds)}
                   </td>
                   <td data-is={t('steps.owner')}>{cleanLine(step.owner)}</td>
                   {may && (
-                    <td className="mp-table-actions">
+                    <td className="mp-list-actions">
                       {step.owner === SHIPPED ? (
                         <span className="mp-quiet">{t('form.shipped')}</span>
                       ) : (

@@ -64,7 +64,7 @@ export default function Tokens({ place }: { place: Place }): React.ReactElement 
       ) : (
         <>
           <div className="mp-sheet">
-            <table className="mp-table mp-table-wide">
+            <table className="mp-list mp-list-cards">
               <caption>{t('app.tokens')}</caption>
               <thead>
                 <tr>
@@ -94,7 +94,7 @@ export default function Tokens({ place }: { place: Place }): React.ReactElement 
                     <td data-is={t('tokens.expires')}>
                       {token.expires_at ? <When at={token.expires_at} now={now} /> : t('tokens.never')}
                     </td>
-                    <td className="mp-table-actions">
+                    <td className="mp-list-actions">
                       {token.revoked_at ? (
                         <Label isCompact>{t('tokens.revoked')}</Label>
                       ) : (

@@ -171,18 +171,18 @@ function Plan({ plan, whole }: { plan: Planned[]; whole: number }): React.ReactE
 
 function PlanTable({ plan, caption }: { plan: Planned[]; caption: string }): React.ReactElement {
   return (
-    <table className="mp-table mp-table-wide">
+    <table className="mp-list mp-list-cards">
       <caption>{caption}</caption>
       <thead>
         <tr>
           <th scope="col">{t('fleet.step')}</th>
-          <th scope="col" className="mp-table-number">
+          <th scope="col" className="mp-list-number">
             {t('steps.priority')}
           </th>
-          <th scope="col" className="mp-table-number">
+          <th scope="col" className="mp-list-number">
             {t('steps.weight')}
           </th>
-          <th scope="col" className="mp-table-number">
+          <th scope="col" className="mp-list-number">
             {t('steps.timeout')}
           </th>
           <th scope="col">{t('workflows.marks')}</th>
@@ -194,13 +194,13 @@ function PlanTable({ plan, caption }: { plan: Planned[]; caption: string }): Rea
             <th scope="row">
               {cleanLine(step.name)} <code className="mp-quiet">{step.label}</code>
             </th>
-            <td data-is={t('steps.priority')} className="mp-table-number">
+            <td data-is={t('steps.priority')} className="mp-list-number">
               {step.priority}
             </td>
-            <td data-is={t('steps.weight')} className="mp-table-number">
+            <td data-is={t('steps.weight')} className="mp-list-number">
               {duration(step.weight)}
             </td>
-            <td data-is={t('steps.timeout')} className="mp-table-number">
+            <td data-is={t('steps.timeout')} className="mp-list-number">
               {duration(step.timeout)}
             </td>
             <td data-is={t('workflows.marks')}>
