@@ -109,10 +109,7 @@ fn binary() -> String {
 fn people_sign_in_look_over_the_fleet_and_find_what_failed() {
     let (server, reports_to) = rack();
     let link = link(&server, Scope::Read);
-    play(
-        "browser",
-        &[("MILEPOST_URL", &server.url), ("MILEPOST_LINK", &link), ("REPORTS_TO", &reports_to)],
-    );
+    play("browser", &[("MILEPOST_URL", &server.url), ("MILEPOST_LINK", &link), ("REPORTS_TO", &reports_to)]);
 }
 
 #[test]
