@@ -19,8 +19,8 @@ const focused = () => page.evaluate(() => document.activeElement?.textContent);
 /** What is in focus, by its name. */
 function nameOf() {
   const it = document.activeElement;
-  const [label] = it?.labels ?? [];
-  return it?.getAttribute('aria-label') ?? (label?.innerText || it?.textContent)?.trim();
+  const label = document.getElementById(it?.getAttribute('aria-labelledby') ?? '');
+  return it?.getAttribute('aria-label') || (label ?? it)?.textContent.trim();
 }
 const whole = { fullPage: true };
 
