@@ -74,6 +74,15 @@ const acts = {
     await page.getByRole('combobox', { name: 'Step' }).selectOption('');
   },
 
+  async 'without TLS, where a browser has no clipboard for a page, too'() {
+    await page.locator('.mp-actions').getByRole('button', { name: 'Copy link' }).waitFor();
+    await page.evaluate(() => Object.defineProperty(navigator, 'clipboard', { configurable: true, value: undefined }));
+    await page.getByRole('button', { name: 'Copy link' }).click();
+    await page.locator('.mp-actions').getByRole('button', { name: 'Copied' }).waitFor();
+    await page.evaluate(() => delete navigator.clipboard);
+    assert.equal(await clipboard(), page.url());
+  },
+
   async 'by keyboard alone one gets everywhere'() {
     await page.reload();
     await state('running');
