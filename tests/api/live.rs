@@ -160,6 +160,18 @@ fn a_stream_of_one_host_tells_of_no_other() {
 }
 
 #[test]
+fn a_stream_ends_with_the_token_that_opened_it() {
+    let server = Server::start();
+    let token = server.admin().post("/api/v2/tokens", &json!({"scope": "read"})).expect(201).json();
+    let mut stream = Stream::open(&server.with_token(text(&token["token"])), "", None);
+    assert_eq!(stream.next().kind, "hello");
+    let _ = server.admin().delete(&format!("/api/v2/tokens/{}", text(&token["id"]))).expect(200);
+    let _ = open(&server, "web1.example.com");
+    let told: Vec<String> = stream.lines.map(Result::unwrap).filter(|line| !line.is_empty()).collect();
+    assert_eq!(told, [""; 0], "nothing of what came after");
+}
+
+#[test]
 fn a_service_that_ends_does_not_wait_for_those_who_look() {
     let server = Server::start();
     let mut stream = Stream::open(&server.read(), "", None);

@@ -49,7 +49,7 @@ fn build(store: &Store, host: &str, number: u8, at: DateTime<Utc>, course: &Cour
 pub(crate) fn experienced() -> Server {
     let novice = Server::start();
     let store = Store::connect(&novice.database.url, &Settings::default(), Mode::Strict).unwrap();
-    let now = Utc::now();
+    let now = milepost_api::now();
     for number in 1..=5 {
         let at = now - TimeDelta::hours(20) + TimeDelta::minutes(i64::from(number));
         build(&store, &format!("db{number}.brno.example.com"), number, at, WELL);

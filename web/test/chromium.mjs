@@ -51,8 +51,6 @@ export async function open(elsewhere, more = {}) {
     await page.goto(link);
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.getByRole('heading', { level: 1, name: 'Fleet' }).waitFor();
-    // Chromium looks for an icon of the sign-in page.
-    forgive(/favicon\.ico/);
   }
 
   /** Does one act after another, up to the first that fails: what follows builds on it. Says how many failed. */

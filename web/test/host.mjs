@@ -16,6 +16,12 @@ await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: 
 const state = (word) => page.locator('.mp-head .mp-state', { hasText: word }).waitFor();
 const clipboard = () => page.evaluate(() => navigator.clipboard.readText());
 const focused = () => page.evaluate(() => document.activeElement?.textContent);
+/** What is in focus, by its name. */
+function nameOf() {
+  const it = document.activeElement;
+  const label = document.getElementById(it?.getAttribute('aria-labelledby') ?? '');
+  return it?.getAttribute('aria-label') || (label ?? it)?.textContent.trim();
+}
 const whole = { fullPage: true };
 
 async function judge(id, word) {
@@ -66,6 +72,35 @@ const acts = {
     await page.locator('.mp-actions').getByRole('button', { name: 'Copied' }).waitFor();
     assert.equal(await clipboard(), `${url}/#/hosts/${HOST}?step=packages`);
     await page.getByRole('combobox', { name: 'Step' }).selectOption('');
+  },
+
+  async 'without TLS, where a browser has no clipboard for a page, too'() {
+    await page.locator('.mp-actions').getByRole('button', { name: 'Copy link' }).waitFor();
+    await page.evaluate(() => Object.defineProperty(navigator, 'clipboard', { configurable: true, value: undefined }));
+    await page.getByRole('button', { name: 'Copy link' }).click();
+    await page.locator('.mp-actions').getByRole('button', { name: 'Copied' }).waitFor();
+    await page.evaluate(() => delete navigator.clipboard);
+    assert.equal(await clipboard(), page.url());
+  },
+
+  async 'by keyboard alone one gets everywhere'() {
+    await page.reload();
+    await state('running');
+    await page.getByRole('button', { name: 'Compare their steps' }).waitFor();
+    await page.keyboard.press('Tab');
+    assert.equal(await focused(), 'Skip to the content');
+    await page.keyboard.press('Enter');
+    const reached = [];
+    while (reached.length < 60 && reached.at(-1) !== 'Compare their steps') {
+      await page.keyboard.press('Tab');
+      reached.push(await page.evaluate(nameOf));
+    }
+    const wanted = ['Copy link', 'Mark completed', 'Cancel build', 'Show 9 skipped steps', 'Step', 'Status', 'Text', 'Follow'];
+    for (const name of [...wanted, 'Copy', 'Download', 'Reports', 'Builds of this host', 'Compare their steps']) {
+      assert(reached.includes(name), `${name} is out of reach; within it are ${reached.join(', ')}`);
+    }
+    await page.keyboard.press('Enter');
+    await page.getByRole('region', { name: 'side by side' }).waitFor();
   },
 
   async 'on paper there is all to read and nothing to press, in black on white'() {

@@ -11,7 +11,7 @@ use milepost_domain::{Bounds, Time, host::HostRef, search::Expr};
 use milepost_store::{build::HostBuild, list};
 use tokio::sync::broadcast::{self, error::RecvError};
 
-use crate::{App, clock, db, problem::Problem, view::BuildView};
+use crate::{App, auth::Who, clock, db, problem::Problem, view::BuildView};
 
 /// How often changes are told: a person sees no difference, and a build that reports a hundred times a
 /// second is rendered four times.
@@ -166,9 +166,10 @@ async fn news(app: &App, now: Time) -> Option<Told> {
     }
 }
 
-/// The stream of somebody's changes, from `after` on if they have looked before.
+/// The stream of changes for `who`, from `after` on if they have looked before. It ends when their credential does.
 pub(crate) async fn stream(
     app: &App,
+    who: Who,
     interest: Interest,
     after: Option<Time>,
 ) -> Result<impl Stream<Item = Result<Bytes, Infallible>> + use<>, Problem> {
@@ -197,21 +198,26 @@ pub(crate) async fn stream(
             first.push(event("beat", now, "{}"));
         }
     }
-    Ok(following(Bytes::from(first.concat()), receiver, interest))
+    let app = app.clone();
+    let holds = move || who.holds(&app, clock::now());
+    Ok(following(Bytes::from(first.concat()), receiver, interest, holds))
 }
 
-/// What is told from now on, after `first`.
+/// What is told from now on, after `first`, for as long as `holds` says.
 fn following(
     first: Bytes,
     receiver: broadcast::Receiver<Arc<Told>>,
     interest: Interest,
+    holds: impl Fn() -> bool,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> {
-    stream::unfold((Some(first), receiver, interest), |(first, mut receiver, interest)| async move {
+    let state = (Some(first), receiver, interest, holds);
+    stream::unfold(state, |(first, mut receiver, interest, holds)| async move {
         if let Some(first) = first {
-            return Some((Ok(first), (None, receiver, interest)));
+            return Some((Ok(first), (None, receiver, interest, holds)));
         }
         loop {
             let text = match receiver.recv().await {
+                Ok(_) if !holds() => return None,
                 Ok(told) => match &*told {
                     Told::Reset(event) | Told::Beat(event) => event.clone(),
                     Told::End => return None,
@@ -223,7 +229,7 @@ fn following(
                 // Too far behind: it comes back and says what it saw last.
                 Err(RecvError::Lagged(_) | RecvError::Closed) => return None,
             };
-            return Some((Ok(text), (None, receiver, interest)));
+            return Some((Ok(text), (None, receiver, interest, holds)));
         }
     })
 }
@@ -238,8 +244,8 @@ mod tests {
     fn whoever_cannot_keep_up_is_cut_off() {
         let live = Live::default();
         let everything = || Interest { search: None, host: None, bounds: Bounds::default() };
-        let mut slow = Box::pin(following(Bytes::new(), live.0.subscribe(), everything()));
-        let mut quick = Box::pin(following(Bytes::new(), live.0.subscribe(), everything()));
+        let mut slow = Box::pin(following(Bytes::new(), live.0.subscribe(), everything(), || true));
+        let mut quick = Box::pin(following(Bytes::new(), live.0.subscribe(), everything(), || true));
         assert!(quick.next().now_or_never().flatten().is_some(), "what comes first");
         for _ in 0..=BEHIND_MAX {
             assert!(live.0.send(Arc::new(Told::Beat(Bytes::from_static(b"event: beat\n\n")))).is_ok());

@@ -6,13 +6,11 @@ import { copy } from './save';
 
 interface Props {
   text: () => string;
-  /** Where the text stands, to be selected where a browser has no clipboard. */
-  shown?: () => Node | null;
   variant: 'link' | 'secondary';
   label?: string;
 }
 
-export function Copy({ text, shown, variant, label }: Props): React.ReactElement {
+export function Copy({ text, variant, label }: Props): React.ReactElement {
   const [isCopied, setCopied] = React.useState<boolean>();
   React.useEffect(() => {
     if (isCopied === undefined) return undefined;
@@ -20,7 +18,7 @@ export function Copy({ text, shown, variant, label }: Props): React.ReactElement
     return () => clearTimeout(timer);
   }, [isCopied]);
   const press = () => {
-    copy(text(), shown ? shown() : null).then(setCopied, () => setCopied(false));
+    copy(text()).then(setCopied, () => setCopied(false));
   };
   return (
     <>

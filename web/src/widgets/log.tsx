@@ -41,7 +41,7 @@ export function Log({ report, load, url }: Props): React.ReactElement {
   return (
     <div className="mp-log">
       <div className="mp-log-tools">
-        <Copy variant="link" text={() => text} shown={() => pre.current} />
+        <Copy variant="link" text={() => text} />
         <a href={url} download={`${report.label}.log`}>
           {t('stream.download')}
         </a>

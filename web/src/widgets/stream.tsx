@@ -108,7 +108,7 @@ export function Stream(props: Props): React.ReactElement {
           {count}
         </span>
         <Switch id="stream-follow" label={t('stream.follow')} isChecked={isFollowing} onChange={(_event, on) => setFollowing(on)} />
-        <Copy variant="secondary" text={() => shown.map(line).join('\n')} shown={() => view.current} />
+        <Copy variant="secondary" text={() => shown.map(line).join('\n')} />
         <Button variant="secondary" onClick={() => save(`${props.name}.reports.txt`, shown.map(line).join('\n'))}>
           {t('stream.download')}
         </Button>

@@ -61,8 +61,8 @@ pub(crate) async fn stream_events(
     let after = header.or(params.after.as_deref()).filter(|id| !id.is_empty());
     let after = after.map(parse_id).transpose()?;
     let host = params.host.filter(|host| !host.is_empty()).map(|host| HostRef::parse(&host));
-    let interest = Interest { search, host, bounds: caller.who.bounds };
-    let stream = live::stream(&app, interest, after).await?;
+    let interest = Interest { search, host, bounds: caller.who.bounds.clone() };
+    let stream = live::stream(&app, caller.who, interest, after).await?;
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header((header::CACHE_CONTROL, "private, no-cache"))
