@@ -65,6 +65,16 @@ web-if-possible:
 web-test: web ## Run the tests of the page that need no browser
 	cd web && npm run check && npm test
 
+# Made by hand when the page has changed, and looked at: nothing compares pictures.
+.PHONY: screenshots
+screenshots: web ## Take the pictures of README and docs, of a fleet that `milepost demo` plays (needs Chromium)
+	$(CARGO) build $(LOCKED) -p milepost-cli
+	$(CARGO) test $(LOCKED) -p milepost-tests --test browser -- --ignored --nocapture pictures_are_taken
+
+.PHONY: web-measure
+web-measure: web ## Measure the fleet of ten thousand rows in Chromium, and write the figures into docs/web.md
+	$(CARGO) test $(LOCKED) -p milepost-tests --test browser -- --ignored --nocapture measured
+
 .PHONY: bench
 bench: bench-build ## Measure the service against its references, 20 minutes, and write docs/benchmarks.md
 	tests/bench/references/flask/install.sh $(TARGET_DIR)/venv-bench

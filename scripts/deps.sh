@@ -178,6 +178,7 @@ look_for_tests() {
     need npm npm has npm
     need chromium chromium has_chromium
     need prometheus golang-github-prometheus has promtool
+    need nginx nginx has_for_root nginx
 }
 
 # --- How to get it? ---------------------------------------------------------------------------------------------------

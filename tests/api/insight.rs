@@ -1,12 +1,13 @@
 //! What is known of many builds: how long one will still take, how long steps take, and what came of all.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use milepost_api::{NewToken, Scope};
 use milepost_domain::Status;
 use milepost_testkit::{Api, Options, Server};
 use serde_json::{Value, json};
 
-use crate::support::{each, encode, open, open_as, open_at, progress, report, report_at, server_time, text};
+use crate::support::{
+    bound_to, each, encode, open, open_as, open_at, progress, report, report_at, server_time, step, text,
+};
 
 /// A service that has seen five builds go well, of 1000 seconds each, and the time of the last one's start.
 fn experienced() -> (Server, DateTime<Utc>) {
@@ -50,6 +51,8 @@ fn a_build_tells_how_long_it_will_still_take_and_from_what_it_knows() {
         let build = found.get("build").unwrap_or(&found);
         assert_eq!(build["eta"]["basis"], eta["basis"], "{path}");
     }
+    assert_eq!(step(&shown, "packages")["typical_seconds"], 600);
+    assert!(step(&shown, "post").get("typical_seconds").is_none(), "nobody has reported it yet");
     report(&server, &fresh, "get_ks/done");
     let left = progress(&server, "web1.example.com")["eta"]["seconds"].as_u64().unwrap();
     assert!(left < seconds("seconds"), "{left}, and {eta} before");
@@ -95,13 +98,6 @@ fn what_was_learned_is_listed_and_searched() {
     let none = server.read().get(&format!("/api/v2/timings?search={search}")).expect(200).json();
     assert_eq!((&none["total"], &none["subtotal"]), (&json!(1), &json!(0)));
     let _ = server.read().get("/api/v2/timings?search=owner%3Dme").expect(400);
-}
-
-/// A client that is bound to a location.
-fn bound_to(server: &Server, location: &str) -> Api {
-    let mut new = NewToken::of(Scope::Read, Some(TimeDelta::hours(1)));
-    new.bounds.locations.insert(location.parse().unwrap());
-    Api::new(&server.url, Some(server.keys.mint(&new).unwrap()))
 }
 
 #[test]

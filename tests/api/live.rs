@@ -7,7 +7,7 @@ use milepost_domain::Bounds;
 use milepost_testkit::{Api, Options, Server};
 use serde_json::{Value, json};
 
-use crate::support::{Opened, open, report, text};
+use crate::support::{Opened, open, open_as, report, text};
 
 /// A stream that is read event by event.
 struct Stream {
@@ -29,7 +29,7 @@ impl Stream {
         Self { lines: BufReader::new(body).lines() }
     }
 
-    /// The next event; what is no event is passed over.
+    /// The next event; what is none, and that the stream goes on, is passed over.
     #[track_caller]
     fn next(&mut self) -> Event {
         let (mut kind, mut id) = (String::new(), String::new());
@@ -39,8 +39,21 @@ impl Stream {
                 rest.clone_into(&mut kind);
             } else if let Some(rest) = line.strip_prefix("id: ") {
                 rest.clone_into(&mut id);
-            } else if let Some(data) = line.strip_prefix("data: ") {
+            } else if let Some(data) = line.strip_prefix("data: ")
+                && kind != "beat"
+            {
                 return Event { kind, id, data: serde_json::from_str(data).unwrap() };
+            }
+        }
+    }
+
+    /// The next event of that kind.
+    #[track_caller]
+    fn until_kind(&mut self, kind: &str) -> Event {
+        loop {
+            let event = self.next();
+            if event.kind == kind {
+                return event;
             }
         }
     }
@@ -108,9 +121,54 @@ fn a_stream_tells_of_what_is_searched_for_and_may_be_seen_and_of_nothing_else() 
         let input = json!({"host": {"name": name, "location": location}, "workflow": "kickstart"});
         let _ = manage.post("/api/v2/builds", &input).expect(201);
     }
-    assert_eq!(searched.next().data["host"]["name"], "web2.example.com");
+    let found = searched.until_kind("build");
+    assert_eq!(found.data["host"]["name"], "web2.example.com");
     assert_eq!(bound.next().data["host"]["name"], "web3.example.com");
     let _ = server.read().get("/api/v2/events?search=nmae+%3D+x").expect(400);
+}
+
+#[test]
+fn what_is_not_searched_for_any_more_leaves() {
+    let server = Server::start();
+    let build = open(&server, "web1.example.com");
+    let mut stream = Stream::open(&server.read(), "?search=state+%3D+pending", None);
+    let hello = stream.next();
+    report(&server, &build, "get_ks/done");
+    assert_eq!(stream.until_kind("left").data, json!({"ids": [build.id]}));
+    // Whoever was away hears of it as well.
+    let mut again = Stream::open(&server.read(), "?search=state+%3D+pending", Some(&hello.id));
+    assert_eq!(again.until_kind("left").data, json!({"ids": [build.id]}));
+}
+
+#[test]
+fn a_stream_of_one_host_tells_of_no_other() {
+    let server = Server::start();
+    let host = json!({"name": "web1.example.com", "foreman_id": 42});
+    let wanted = open_as(&server, &host, "kickstart");
+    let other = open(&server, "web2.example.com");
+    let hosts = ["WEB1.example.com", "42", &wanted.host_id];
+    let mut streams = hosts.map(|host| {
+        let mut stream = Stream::open(&server.read(), &format!("?host={host}"), None);
+        assert_eq!(stream.next().kind, "hello");
+        stream
+    });
+    report(&server, &other, "get_ks/done");
+    report(&server, &wanted, "get_ks/done");
+    for stream in &mut streams {
+        let _ = stream.until(&wanted, |build| build["state"] == "running");
+    }
+}
+
+#[test]
+fn a_stream_ends_with_the_token_that_opened_it() {
+    let server = Server::start();
+    let token = server.admin().post("/api/v2/tokens", &json!({"scope": "read"})).expect(201).json();
+    let mut stream = Stream::open(&server.with_token(text(&token["token"])), "", None);
+    assert_eq!(stream.next().kind, "hello");
+    let _ = server.admin().delete(&format!("/api/v2/tokens/{}", text(&token["id"]))).expect(200);
+    let _ = open(&server, "web1.example.com");
+    let told: Vec<String> = stream.lines.map(Result::unwrap).filter(|line| !line.is_empty()).collect();
+    assert_eq!(told, [""; 0], "nothing of what came after");
 }
 
 #[test]
@@ -119,5 +177,5 @@ fn a_service_that_ends_does_not_wait_for_those_who_look() {
     let mut stream = Stream::open(&server.read(), "", None);
     assert_eq!(stream.next().kind, "hello");
     drop(server);
-    assert!(stream.lines.all(|line| line.is_ok_and(|line| line.is_empty() || line.starts_with(':'))));
+    assert!(stream.lines.all(|line| line.is_ok()), "it ends, and does not break off");
 }

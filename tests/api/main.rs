@@ -7,6 +7,7 @@
 
 mod answers;
 mod away;
+mod badge;
 mod batch;
 mod builds;
 mod callbacks;

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use milepost_testkit::{Api, Server};
 use serde_json::{Value, json};
 
-use crate::support::{encode, open_as, open_at, pointers, post_form, report, server_time, text};
+use crate::support::{bound_to, encode, open_as, open_at, pointers, post_form, report, server_time, text};
 
 /// Five builds, each its own in what it is searched by: `old` was opened three hours ago and is of
 /// a host of which only the name is known.
@@ -175,5 +175,50 @@ fn an_order_that_cannot_be_read_is_refused_with_its_position() {
         let problem = server.read().get(&path).expect(400).json();
         assert_eq!((&problem["code"], pointers(&problem)), (&json!("invalid_search"), vec!["order"]));
         assert_eq!(problem["errors"][0]["position"], position, "{order}");
+    }
+}
+
+#[test]
+fn the_fields_are_named_with_the_values_that_the_caller_may_see() {
+    let server = fleet();
+    let fields = |client: &Api| client.get("/api/v2/search_fields").expect(200).json()["fields"].clone();
+    let field = |fields: &Value, name: &str| {
+        let found = fields.as_array().unwrap().iter().find(|field| field["name"] == name);
+        found.cloned().unwrap()
+    };
+    let all = fields(&server.read());
+    assert_eq!(
+        field(&all, "location"),
+        json!({"name": "location", "aliases": ["datacenter"], "kind": "text",
+            "operators": ["=", "!=", "~", "!~", "^", "!^"], "values": ["brno", "praha"], "sortable": true})
+    );
+    assert_eq!(field(&all, "model")["values"], json!(["R650", "R750"]));
+    assert_eq!(field(&all, "state")["values"][0], "pending");
+    assert!(field(&all, "workflow")["values"].as_array().unwrap().contains(&json!("kickstart")));
+    assert!(field(&all, "step")["values"].as_array().unwrap().contains(&json!("packages")));
+    assert_eq!(field(&all, "started_at")["kind"], "time");
+    // Too many, and each its own.
+    assert_eq!(field(&all, "name")["values"], json!([]));
+    let seen = fields(&bound_to(&server, "praha"));
+    assert_eq!(
+        (&field(&seen, "location")["values"], &field(&seen, "hostgroup")["values"]),
+        (&json!(["praha"]), &json!([]))
+    );
+    // Each operator that is named can be used.
+    for known in all.as_array().unwrap() {
+        let (name, kind) = (text(&known["name"]), text(&known["kind"]));
+        let value = match kind.as_str() {
+            "number" => "1",
+            "time" => "today",
+            "boolean" => "true",
+            "choice" => "failed",
+            _ => "x",
+        };
+        for operator in known["operators"].as_array().unwrap() {
+            let operator = operator.as_str().unwrap();
+            let value = if operator.ends_with('^') { format!("({value})") } else { value.to_owned() };
+            let search = encode(&format!("{name} {operator} {value}"));
+            let _ = server.read().get(&format!("/api/v2/builds?search={search}")).expect(200);
+        }
     }
 }

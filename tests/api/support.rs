@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use milepost_api::Settings;
+use milepost_api::{NewToken, Scope, Settings};
 use milepost_domain::{BuildId, HostFacts, Id, Label, Report, ReportId, Status};
 use milepost_store::{Store, build::Opening};
-use milepost_testkit::{Answer, Options, Server};
+use milepost_testkit::{Answer, Api, Options, Server};
 use serde_json::{Value, json};
 
 /// Asks an installer's route for JSON.
@@ -176,4 +176,11 @@ pub(crate) fn report_at(server: &Server, build: BuildId, label: &str, status: St
     report.status = Some(status);
     let receipts = store(server).record(build, &[report], None).unwrap();
     assert_eq!(receipts, [milepost_store::ingest::Receipt::Recorded]);
+}
+
+/// A client that is bound to a location.
+pub(crate) fn bound_to(server: &Server, location: &str) -> Api {
+    let mut new = NewToken::of(Scope::Read, Some(TimeDelta::hours(1)));
+    new.bounds.locations.insert(location.parse().unwrap());
+    Api::new(&server.url, Some(server.keys.mint(&new).unwrap()))
 }

@@ -4,12 +4,41 @@ import * as React from 'react';
 import { Failure, getSession, type Session } from './api/client';
 import { useLive } from './hooks';
 import { LANGUAGES, t, type Key, type Language } from './messages';
+import { Boundary } from './pages/boundary';
 import { Fleet } from './pages/fleet';
 import { Host } from './pages/host';
 import { Loading, Trouble } from './pages/trouble';
-import { fleetHref, usePlace } from './place';
+import { fleetHref, PAGES, pageHref, usePlace, type Page, type Place } from './place';
 import { goOn, toSignIn } from './sign_in';
 import { chooseLanguage, chooseTheme, language, theme, THEMES, type Theme } from './taste';
+
+// What one leaves open on the wall comes at once; the rest when somebody goes there.
+const Statistics = React.lazy(() => import('./pages/statistics'));
+const Workflows = React.lazy(() => import('./pages/workflows'));
+const Steps = React.lazy(() => import('./pages/steps'));
+const Audit = React.lazy(() => import('./pages/audit'));
+const Tokens = React.lazy(() => import('./pages/tokens'));
+
+/** The pages that everybody is led to; the others need the scope `admin`. */
+const FOR_ALL: readonly Page[] = ['fleet', 'statistics', 'workflows', 'steps'];
+
+function Content({ place, session }: { place: Place; session: Session }): React.ReactElement {
+  if (place.host !== undefined) return <Host key={place.host} name={place.host} place={place} session={session} />;
+  switch (place.page) {
+    case 'fleet':
+      return <Fleet place={place} />;
+    case 'statistics':
+      return <Statistics place={place} />;
+    case 'workflows':
+      return <Workflows place={place} session={session} />;
+    case 'steps':
+      return <Steps place={place} session={session} />;
+    case 'audit':
+      return <Audit place={place} />;
+    case 'tokens':
+      return <Tokens place={place} />;
+  }
+}
 
 /** Asked once: that it ends is heard from whatever is asked next. */
 function Gate({ children }: { children: (session: Session) => React.ReactElement }): React.ReactElement {
@@ -38,9 +67,13 @@ export function App(): React.ReactElement {
       <Gate>
         {(session) => (
           <>
-            <Masthead session={session} onLanguage={setSpoken} spoken={spoken} />
+            <Masthead session={session} place={place} onLanguage={setSpoken} spoken={spoken} />
             <main id="content" tabIndex={-1}>
-              {place.host === undefined ? <Fleet place={place} /> : <Host key={place.host} name={place.host} place={place} />}
+              <Boundary key={place.host ?? place.page}>
+                <React.Suspense fallback={<Loading />}>
+                  <Content place={place} session={session} />
+                </React.Suspense>
+              </Boundary>
             </main>
           </>
         )}
@@ -57,11 +90,12 @@ function skip(event: React.MouseEvent): void {
 
 interface MastheadProps {
   session: Session;
+  place: Place;
   spoken: Language;
   onLanguage: (language: Language) => void;
 }
 
-function Masthead({ session, spoken, onLanguage }: MastheadProps): React.ReactElement {
+function Masthead({ session, place, spoken, onLanguage }: MastheadProps): React.ReactElement {
   const [colours, setColours] = React.useState(theme);
   // A token's name carries its id, for the audit; here the name will do.
   const name = session.name.replace(/ \([0-9a-f-]{36}\)$/, '');
@@ -70,8 +104,12 @@ function Masthead({ session, spoken, onLanguage }: MastheadProps): React.ReactEl
       <a className="mp-brand" href={fleetHref()}>
         Milepost
       </a>
-      <nav>
-        <a href={fleetHref()}>{t('app.fleet')}</a>
+      <nav aria-label={t('app.pages')}>
+        {PAGES.filter((page) => session.scope === 'admin' || FOR_ALL.includes(page)).map((page) => (
+          <a key={page} href={pageHref(page)} aria-current={place.page === page && !place.host ? 'page' : undefined}>
+            {t(`app.${page}`)}
+          </a>
+        ))}
         <a href="docs/">{t('app.api')}</a>
       </nav>
       <div className="mp-taste">

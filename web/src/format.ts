@@ -28,9 +28,7 @@ export function moment(at: number, now: number): string {
 }
 
 /** The language that is spoken, as it is written where the viewer is. */
-function region(): string {
-  return navigator.languages.find((wish) => wish.startsWith(spoken())) ?? spoken();
-}
+export const region = (): string => navigator.languages.find((wish) => wish.startsWith(spoken())) ?? spoken();
 
 export const utc = (at: number): string => `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 

@@ -4,6 +4,7 @@ import { createRoot } from 'react-dom/client';
 import '@patternfly/react-core/dist/styles/base.css';
 import { App } from './app';
 import './style.css';
+import './host.css';
 import { applyLanguage, applyTheme, language } from './taste';
 
 applyLanguage(language());

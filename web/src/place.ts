@@ -2,8 +2,13 @@
 // so that it can be kept, sent and gone back to; and it works below any path.
 import * as React from 'react';
 
+/** What there is to go to, besides hosts; the fleet is at the beginning. */
+export const PAGES = ['fleet', 'statistics', 'workflows', 'steps', 'audit', 'tokens'] as const;
+export type Page = (typeof PAGES)[number];
+
 export interface Place {
-  /** `undefined`: the fleet. */
+  page: Page;
+  /** One host of the fleet; `undefined`: the page itself. */
   host: string | undefined;
   query: URLSearchParams;
 }
@@ -17,7 +22,8 @@ export function parse(hash: string): Place {
   } catch {
     // Not of our making.
   }
-  return { host: name, query: new URLSearchParams(query) };
+  const page = PAGES.find((known) => known === path) ?? 'fleet';
+  return { page, host: name, query: new URLSearchParams(query) };
 }
 
 function print(path: string, query: Record<string, string | undefined>): string {
@@ -29,13 +35,16 @@ function print(path: string, query: Record<string, string | undefined>): string 
 export const hostHref = (host: string, query: Record<string, string | undefined> = {}): string =>
   print(`hosts/${encodeURIComponent(host)}`, query);
 
-export const fleetHref = (query: Record<string, string | undefined> = {}): string => print('', query);
+export const pageHref = (page: Page, query: Record<string, string | undefined> = {}): string =>
+  print(page === 'fleet' ? '' : page, query);
+
+export const fleetHref = (query: Record<string, string | undefined> = {}): string => pageHref('fleet', query);
 
 /** Changes what is chosen; without a step in the history, so that "back" leaves the page. */
 export function choose(change: Record<string, string | undefined>): void {
-  const { host, query } = parse(location.hash);
+  const { page, host, query } = parse(location.hash);
   const next = { ...Object.fromEntries(query), ...change };
-  history.replaceState(null, '', host === undefined ? fleetHref(next) : hostHref(host, next));
+  history.replaceState(null, '', host === undefined ? pageHref(page, next) : hostHref(host, next));
   dispatchEvent(new HashChangeEvent('hashchange'));
 }
 

@@ -43,10 +43,12 @@ export function theme(): Theme {
 }
 
 const systemIsDark = matchMedia('(prefers-color-scheme: dark)');
+/** Paper is white. */
+const isPrinted = matchMedia('print');
 
 export function applyTheme(): void {
   const chosen = theme();
-  const isDark = chosen === 'dark' || (chosen === 'auto' && systemIsDark.matches);
+  const isDark = !isPrinted.matches && (chosen === 'dark' || (chosen === 'auto' && systemIsDark.matches));
   document.documentElement.classList.toggle(DARK, isDark);
   document.documentElement.style.colorScheme = isDark ? 'dark' : 'light';
 }
@@ -57,3 +59,4 @@ export function chooseTheme(wanted: Theme): void {
 }
 
 systemIsDark.addEventListener('change', applyTheme);
+isPrinted.addEventListener('change', applyTheme);

@@ -1,13 +1,21 @@
 // What is chosen, in the address and in the search.
 import { expect, test } from 'vitest';
 import { queryOf } from '../src/pages/fleet_query';
-import { fleetHref, hostHref, parse } from '../src/place';
+import { fleetHref, hostHref, pageHref, PAGES, parse } from '../src/place';
 
 test('an address reads back as what was chosen', () => {
   const place = parse(hostHref('web1.example.com', { text: 'a b&c=d?#', step: undefined }));
   expect(place.host).toBe('web1.example.com');
   expect(Object.fromEntries(place.query)).toEqual({ text: 'a b&c=d?#' });
   expect(parse(fleetHref({ search: 'os = "RedHat 9.4"' })).query.get('search')).toBe('os = "RedHat 9.4"');
+});
+
+test('every page has an address of its own, and leads to no host', () => {
+  for (const page of PAGES) {
+    const place = parse(pageHref(page, { search: 'state = failed' }));
+    expect([place.page, place.host, place.query.get('search')]).toEqual([page, undefined, 'state = failed']);
+  }
+  expect(new Set(PAGES.map((page) => pageHref(page))).size).toBe(PAGES.length);
 });
 
 test('an address that nobody made leads to the fleet', () => {

@@ -5,6 +5,7 @@
 
 mod announce;
 pub mod auth;
+mod badge;
 mod body;
 mod clock;
 mod db;

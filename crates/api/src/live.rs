@@ -9,19 +9,21 @@ use actix_web::{rt::time, web::Bytes};
 use futures::stream::{self, Stream};
 use milepost_domain::{
     Bounds, Time,
+    host::HostRef,
     search::{Expr, Field},
     signal::SignalKind,
 };
 use milepost_store::{build::HostBuild, list};
 use tokio::sync::broadcast::{self, error::RecvError};
 
-use crate::{App, clock, db, problem::Problem, view::BuildView};
+use crate::{App, auth::Who, clock, db, problem::Problem, view::BuildView};
 
 /// How often changes are told: a person sees no difference, and a build that reports a hundred times a
 /// second is rendered four times.
 const TICK: Duration = Duration::from_millis(250);
-/// After how many ticks without a word one is sent, so that no proxy takes the connection for dead: 15 s.
-const QUIET_TICKS: u32 = 60;
+/// After how many ticks everybody is told that the stream goes on: 15 s. No proxy takes the connection for dead
+/// then, and whoever hears nothing for longer knows that something holds it back.
+const BEAT_TICKS: u32 = 60;
 /// How many ticks a stream may be behind before it is cut off.
 const BEHIND_MAX: usize = 64;
 /// How many changes can be caught up with; beyond, everything is to be read anew.
@@ -32,10 +34,10 @@ const OVERLAP: chrono::Duration = chrono::Duration::seconds(5);
 /// What was told in one tick.
 #[derive(Debug)]
 enum Told {
-    Changes(Vec<Change>),
+    Changes(Vec<Change>, Time),
     /// Something was missed: whoever looks is to read everything anew.
     Reset(Bytes),
-    Quiet,
+    Beat(Bytes),
     /// The service ends.
     End,
 }
@@ -75,18 +77,42 @@ impl Live {
 #[derive(Debug, Clone)]
 pub(crate) struct Interest {
     pub(crate) search: Option<Expr>,
+    pub(crate) host: Option<HostRef>,
     pub(crate) bounds: Bounds,
 }
 
 impl Interest {
-    fn covers(&self, change: &Change) -> bool {
+    fn may_see(&self, found: &HostBuild) -> bool {
+        self.bounds.allow(&found.host.facts) && self.host.as_ref().is_none_or(|host| host.is(&found.host))
+    }
+
+    fn finds(&self, change: &Change) -> bool {
         let found = &change.found;
         let value = |field: &Field| {
             list::worked_value(field, &change.signals, change.is_muted)
                 .or_else(|| list::value(field, &found.host, Some(&found.build)))
         };
-        self.bounds.allow(&found.host.facts)
-            && self.search.as_ref().is_none_or(|search| search.matches(&value))
+        self.search.as_ref().is_none_or(|search| search.matches(&value))
+    }
+
+    /// What is said of `changes`: those that are found, whole; and which are not, or not any more, since whoever
+    /// shows the others does not know that they changed. `None`: nothing of them is of interest.
+    fn told(&self, changes: &[Change], now: Time) -> Option<Bytes> {
+        let seen = changes.iter().filter(|change| self.may_see(&change.found));
+        let (found, left): (Vec<&Change>, Vec<&Change>) = seen.partition(|change| self.finds(change));
+        match (&found[..], &left[..]) {
+            ([], []) => None,
+            ([one], []) => Some(one.event.clone()),
+            _ => {
+                let mut text: Vec<Bytes> = found.iter().map(|change| change.event.clone()).collect();
+                if !left.is_empty() {
+                    let ids: Vec<String> =
+                        left.iter().map(|change| format!("\"{}\"", change.found.build.id)).collect();
+                    text.push(event("left", now, &format!("{{\"ids\":[{}]}}", ids.join(","))));
+                }
+                Some(text.concat().into())
+            }
+        }
     }
 }
 
@@ -114,50 +140,50 @@ fn reset(now: Time) -> Bytes {
 /// Tells what changes to all who look, for as long as the service runs.
 pub(crate) async fn tell(app: App) {
     let mut tick = time::interval(TICK);
-    let mut quiet = 0;
+    let mut ticks = 0_u32;
     loop {
         tick.tick().await;
+        ticks = ticks.wrapping_add(1);
         let is_watched = app.live.count() > 0;
         app.store.watch(is_watched);
         if !is_watched {
             continue;
         }
         let now = clock::now();
-        let told = match app.store.take_changed() {
-            None => Told::Reset(reset(now)),
-            Some(ids) if ids.is_empty() => {
-                quiet += 1;
-                if quiet < QUIET_TICKS {
-                    continue;
-                }
-                Told::Quiet
-            }
-            Some(ids) => {
-                let store = app.store.clone();
-                match db::bounded(move || store.look_at_builds(&ids, now)).await {
-                    Ok(found) => match changes(&app, found, now) {
-                        Ok(changes) => Told::Changes(changes),
-                        Err(problem) => {
-                            log::error!("a change cannot be told: {problem}");
-                            continue;
-                        }
-                    },
-                    Err(error) => {
-                        log::debug!("what has changed cannot be read, so everything is to be: {error}");
-                        Told::Reset(reset(now))
-                    }
-                }
-            }
-        };
-        quiet = 0;
-        // Nobody may look any more.
-        let _ = app.live.0.send(Arc::new(told));
+        let beat = ticks.is_multiple_of(BEAT_TICKS).then(|| Told::Beat(event("beat", now, "{}")));
+        for told in news(&app, now).await.into_iter().chain(beat) {
+            // Nobody may look any more.
+            let _ = app.live.0.send(Arc::new(told));
+        }
     }
 }
 
-/// The stream of somebody's changes, from `after` on if they have looked before.
+/// What has changed since it was asked last, if anything has.
+async fn news(app: &App, now: Time) -> Option<Told> {
+    let Some(ids) = app.store.take_changed() else { return Some(Told::Reset(reset(now))) };
+    if ids.is_empty() {
+        return None;
+    }
+    let store = app.store.clone();
+    match db::bounded(move || store.look_at_builds(&ids, now)).await {
+        Ok(found) => match changes(app, found, now) {
+            Ok(changes) => Some(Told::Changes(changes, now)),
+            Err(problem) => {
+                log::error!("a change cannot be told: {problem}");
+                None
+            }
+        },
+        Err(error) => {
+            log::debug!("what has changed cannot be read, so everything is to be: {error}");
+            Some(Told::Reset(reset(now)))
+        }
+    }
+}
+
+/// The stream of changes for `who`, from `after` on if they have looked before. It ends when their credential does.
 pub(crate) async fn stream(
     app: &App,
+    who: Who,
     interest: Interest,
     after: Option<Time>,
 ) -> Result<impl Stream<Item = Result<Bytes, Infallible>> + use<>, Problem> {
@@ -180,46 +206,44 @@ pub(crate) async fn stream(
             .await?;
             match missed {
                 None => first.push(reset(now)),
-                Some(found) => {
-                    let missed = changes(app, found, now)?.into_iter();
-                    first.extend(missed.filter(|change| interest.covers(change)).map(|change| change.event));
-                }
+                Some(found) => first.extend(interest.told(&changes(app, found, now)?, now)),
             }
+            // Where nothing was missed, too, it is to be seen that events come through.
+            first.push(event("beat", now, "{}"));
         }
     }
-    Ok(following(Bytes::from(first.concat()), receiver, interest))
+    let app = app.clone();
+    let holds = move || who.holds(&app, clock::now());
+    Ok(following(Bytes::from(first.concat()), receiver, interest, holds))
 }
 
-/// What is told from now on, after `first`.
+/// What is told from now on, after `first`, for as long as `holds` says.
 fn following(
     first: Bytes,
     receiver: broadcast::Receiver<Arc<Told>>,
     interest: Interest,
+    holds: impl Fn() -> bool,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> {
-    stream::unfold((Some(first), receiver, interest), |(first, mut receiver, interest)| async move {
+    let state = (Some(first), receiver, interest, holds);
+    stream::unfold(state, |(first, mut receiver, interest, holds)| async move {
         if let Some(first) = first {
-            return Some((Ok(first), (None, receiver, interest)));
+            return Some((Ok(first), (None, receiver, interest, holds)));
         }
         loop {
             let text = match receiver.recv().await {
+                Ok(_) if !holds() => return None,
                 Ok(told) => match &*told {
-                    Told::Quiet => Bytes::from_static(b": quiet\n\n"),
-                    Told::Reset(event) => event.clone(),
+                    Told::Reset(event) | Told::Beat(event) => event.clone(),
                     Told::End => return None,
-                    Told::Changes(changes) => {
-                        let mine: Vec<&Change> =
-                            changes.iter().filter(|change| interest.covers(change)).collect();
-                        match mine[..] {
-                            [] => continue,
-                            [one] => one.event.clone(),
-                            _ => mine.iter().flat_map(|change| change.event.iter().copied()).collect(),
-                        }
-                    }
+                    Told::Changes(changes, now) => match interest.told(changes, *now) {
+                        Some(text) => text,
+                        None => continue,
+                    },
                 },
                 // Too far behind: it comes back and says what it saw last.
                 Err(RecvError::Lagged(_) | RecvError::Closed) => return None,
             };
-            return Some((Ok(text), (None, receiver, interest)));
+            return Some((Ok(text), (None, receiver, interest, holds)));
         }
     })
 }
@@ -233,12 +257,12 @@ mod tests {
     #[test]
     fn whoever_cannot_keep_up_is_cut_off() {
         let live = Live::default();
-        let everything = || Interest { search: None, bounds: Bounds::default() };
-        let mut slow = Box::pin(following(Bytes::new(), live.0.subscribe(), everything()));
-        let mut quick = Box::pin(following(Bytes::new(), live.0.subscribe(), everything()));
+        let everything = || Interest { search: None, host: None, bounds: Bounds::default() };
+        let mut slow = Box::pin(following(Bytes::new(), live.0.subscribe(), everything(), || true));
+        let mut quick = Box::pin(following(Bytes::new(), live.0.subscribe(), everything(), || true));
         assert!(quick.next().now_or_never().flatten().is_some(), "what comes first");
         for _ in 0..=BEHIND_MAX {
-            assert!(live.0.send(Arc::new(Told::Quiet)).is_ok());
+            assert!(live.0.send(Arc::new(Told::Beat(Bytes::from_static(b"event: beat\n\n")))).is_ok());
             assert!(quick.next().now_or_never().flatten().is_some());
         }
         assert!(slow.next().now_or_never().flatten().is_some(), "what comes first");

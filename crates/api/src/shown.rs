@@ -40,6 +40,11 @@ pub(crate) struct Page {
 /// The end of the log of what a build failed in, if there is one.
 type FailureLog = Option<Arc<LogTail>>;
 
+/// The name of a content, for an `ETag`.
+pub(crate) fn content_name(body: &[u8]) -> String {
+    hex(Sha256::digest(body).get(..12).unwrap_or_default())
+}
+
 /// The pages that were rendered last, and what they tell of logs, which no page waits for twice.
 #[derive(Clone)]
 pub(crate) struct Shown {
@@ -106,7 +111,7 @@ impl Shown {
         }
         let progress = HostProgress::of(app, seen, failure_log, as_of, now);
         let body = serde_json::to_vec(&progress).map_err(Problem::internal)?;
-        let etag = hex(Sha256::digest(&body).get(..12).unwrap_or_default());
+        let etag = content_name(&body);
         let page = Page { body: body.into(), etag, of };
         pages().put(named, page.clone());
         Ok(page)

@@ -42,6 +42,12 @@ struct Event {
     data: String,
 }
 
+/// The builds that have changed and are not searched for any more.
+#[derive(Debug, serde::Deserialize)]
+struct Left {
+    ids: Vec<uuid::Uuid>,
+}
+
 /// Takes bytes as they come and gives events as they end.
 #[derive(Debug, Default)]
 struct Reader {
@@ -151,6 +157,11 @@ async fn follow(
                                 if args.json || !console.screen.terminal {
                                     tell(args, before.as_ref(), &build, console)?;
                                 }
+                            }
+                        }
+                        "left" => {
+                            if let Ok(Left { ids }) = serde_json::from_str(&event.data) {
+                                picture.builds.retain(|id, _| !ids.contains(id));
                             }
                         }
                         // Between the list and the stream something may have happened.

@@ -94,6 +94,18 @@ impl HostRef {
         }
         text.parse().map_or_else(|_| Self::Name(text.to_lowercase()), Self::Foreman)
     }
+
+    /// Whether it is `host` that is meant.
+    #[must_use]
+    pub fn is(&self, host: &Host) -> bool {
+        match self {
+            Self::Id(id) => host.id == *id,
+            Self::Foreman(id) => host.facts.foreman_id == Some(*id),
+            Self::Name(name) => host.facts.name.as_str() == name,
+            Self::Mac(mac) => host.facts.mac.as_ref() == Some(mac),
+            Self::Ip(ip) => host.facts.ip == Some(*ip),
+        }
+    }
 }
 
 /// A host name that cannot be told from an id, or is none.

@@ -63,6 +63,9 @@ pub struct StepProgress {
     /// How long it took, or has taken so far.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_seconds: Option<u64>,
+    /// How long it usually takes on hosts like this one, from history; absent when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub typical_seconds: Option<u64>,
     /// How often it was started in this attempt; 0 when it was not reported.
     pub attempts: u32,
     /// The last message of the step.
@@ -82,7 +85,11 @@ impl Progress {
     pub fn within(build: &Build, now: Time, context: &Context<'_>) -> Self {
         let course = &build.course;
         let until = course.until(now);
-        let steps = steps(&build.plan, course, until);
+        let mut steps = steps(&build.plan, course, until);
+        for step in &mut steps {
+            let learned = context.learned().and_then(|timings| timings.get(&step.label)?.median());
+            step.typical_seconds = learned.map(|median| median.as_secs());
+        }
         Self {
             state: course.state,
             percent: course.percent(&build.plan, now).map(Percent::whole),
@@ -223,6 +230,7 @@ impl StepRun {
             started_at: Some(self.started_at),
             finished_at: self.finished_at,
             duration_seconds: Some(seconds_between(self.started_at, self.finished_at.unwrap_or(until))),
+            typical_seconds: None,
             attempts: self.attempts,
             message: self.message.as_ref().map(ToString::to_string),
         }
@@ -256,6 +264,7 @@ fn steps(plan: &Plan, course: &Course, until: Time) -> Vec<StepProgress> {
                 started_at: None,
                 finished_at: None,
                 duration_seconds: None,
+                typical_seconds: None,
                 attempts: 0,
                 message: None,
             },

@@ -4,6 +4,7 @@
 //! means at the moment of the request, also for a build whose credential ran out unheard.
 
 mod fields;
+mod offered;
 mod value;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ pub(crate) use self::fields::{STATE, column};
 use self::fields::{Values, WORKED, report_column};
 pub use self::{
     fields::{FIELDS, REPORT_FIELDS, SORTABLE, STORED, Worked},
+    offered::offered,
     value::{value, worked_value},
 };
 use crate::{

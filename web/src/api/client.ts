@@ -12,12 +12,26 @@ export type ServiceStatus = Schemas['ServiceStatus'];
 export type Signal = Schemas['Signal'];
 export type StepProgress = Schemas['StepProgress'];
 export type Build = Schemas['Build'];
+export type Statistics = Schemas['Statistics'];
+export type DayCount = Schemas['DayCount'];
+export type Timings = Schemas['Timings'];
+export type Step = Schemas['Step'];
+export type StepInput = Schemas['StepInput'];
+export type Workflow = Schemas['Workflow'];
+export type WorkflowInput = Schemas['WorkflowInput'];
+export type AuditEntry = Schemas['AuditEntry'];
+export type Token = Schemas['Token'];
+export type TokenInput = Schemas['TokenInput'];
+export type FieldError = Schemas['FieldError'];
+export type SearchField = Schemas['SearchField'];
 
 /** A request that did not succeed. `status` 0: there was no answer at all. */
 export class Failure extends Error {
   constructor(
     readonly status: number,
     detail: string,
+    /** Field by field, where values were at fault. */
+    readonly errors: readonly FieldError[] = [],
   ) {
     super(detail);
   }
@@ -53,7 +67,7 @@ async function settle<T>(request: Promise<Answer<T>>): Promise<{ data: T; respon
   if (response.status === 304) return undefined;
   if (!response.ok || data === undefined) {
     const problem = error as Partial<Schemas['Problem']> | undefined;
-    throw new Failure(response.status, problem?.detail ?? response.statusText);
+    throw new Failure(response.status, problem?.detail ?? response.statusText, problem?.errors);
   }
   return { data, response };
 }
@@ -79,6 +93,12 @@ export const listBuilds = (query: ListQuery, signal?: AbortSignal) =>
 
 export const getBuild = (id: string, signal?: AbortSignal) =>
   body(client.GET('/api/v2/builds/{id}', { params: { path: { id } }, signal }));
+
+export type Judgement = 'completed' | 'canceled';
+
+/** Says of a build what somebody knows better. */
+export const judgeBuild = (id: string, state: Judgement) =>
+  body(client.PATCH('/api/v2/builds/{id}', { params: { path: { id } }, body: { state } }));
 
 export const listHostBuilds = (host: string, query: ListQuery, signal?: AbortSignal) =>
   body(client.GET('/api/v2/hosts/{host}/builds', { params: { path: { host }, query }, signal }));
@@ -117,3 +137,42 @@ export const getLog = (report: Report, signal?: AbortSignal) =>
   );
 
 export const logUrl = (report: Report): string => `api/v2/builds/${report.build_id}/reports/${report.id}/log`;
+
+export const getSearchFields = (signal?: AbortSignal) => body(client.GET('/api/v2/search_fields', { signal }));
+
+export const getStatistics = (query: { from?: string; until?: string; search?: string }, signal?: AbortSignal) =>
+  body(client.GET('/api/v2/statistics', { params: { query }, signal }));
+
+/** All that was learned of how long steps take. */
+export const listTimings = (signal?: AbortSignal) =>
+  body(client.GET('/api/v2/timings', { params: { query: { per_page: 'all' } }, signal }));
+
+/** The whole registry: it is small. */
+export const listSteps = (signal?: AbortSignal) =>
+  body(client.GET('/api/v2/steps', { params: { query: { per_page: 'all' } }, signal }));
+
+export const putStep = (label: string, input: StepInput) =>
+  body(client.PUT('/api/v2/steps/{label}', { params: { path: { label } }, body: input }));
+
+export const deleteStep = (label: string, owner: string) =>
+  body(client.DELETE('/api/v2/steps/{label}', { params: { path: { label }, query: { owner } } }));
+
+export const listWorkflows = (signal?: AbortSignal) =>
+  body(client.GET('/api/v2/workflows', { params: { query: { per_page: 'all' } }, signal }));
+
+export const putWorkflow = (name: string, input: WorkflowInput) =>
+  body(client.PUT('/api/v2/workflows/{name}', { params: { path: { name } }, body: input }));
+
+export const deleteWorkflow = (name: string, owner: string) =>
+  body(client.DELETE('/api/v2/workflows/{name}', { params: { path: { name }, query: { owner } } }));
+
+export const listAudit = (query: ListQuery, signal?: AbortSignal) =>
+  body(client.GET('/api/v2/audit', { params: { query }, signal }));
+
+export const listTokens = (query: ListQuery, signal?: AbortSignal) =>
+  body(client.GET('/api/v2/tokens', { params: { query }, signal }));
+
+export const createToken = (input: TokenInput) => body(client.POST('/api/v2/tokens', { body: input }));
+
+export const revokeToken = (id: string) =>
+  body(client.DELETE('/api/v2/tokens/{id}', { params: { path: { id } } }));

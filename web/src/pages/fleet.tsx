@@ -1,17 +1,18 @@
 // The fleet: what is under way and what ended within the last day, a row each. The rule it protects: ten thousand rows cost
 // what fits on the screen, in the browser and at the service.
 import * as React from 'react';
-import { FormSelect, FormSelectOption, SearchInput, Switch, ToggleGroup, ToggleGroupItem } from '@patternfly/react-core';
+import { FormSelect, FormSelectOption, Switch, ToggleGroup, ToggleGroupItem } from '@patternfly/react-core';
 import CubesIcon from '@patternfly/react-icons/dist/esm/icons/cubes-icon';
 import SearchIcon from '@patternfly/react-icons/dist/esm/icons/search-icon';
 import { getStatus, type ServiceStatus } from '../api/client';
 import { useLive, useNow, useTitle } from '../hooks';
-import { counted, t, word, type Key } from '../messages';
+import { counted, spoken, t, word, type Key } from '../messages';
 import { choose, type Place } from '../place';
 import { StateIcon } from '../widgets/state';
 import { ORDERS, queryOf, type Chosen } from './fleet_query';
 import { Rows, useRows } from './fleet_rows';
 import { LiveMark } from './live_mark';
+import { SearchField } from './search_field';
 import { Empty, Loading, Trouble } from './trouble';
 
 export function Fleet({ place }: { place: Place }): React.ReactElement {
@@ -27,11 +28,13 @@ export function Fleet({ place }: { place: Place }): React.ReactElement {
   const [status, setStatus] = React.useState<ServiceStatus>();
   const rows = useRows(asked, key);
   const now = useNow();
-  const { liveness, soon } = useLive(key, async (signal) => {
+  const look = async (signal: AbortSignal) => {
     const [counts] = await Promise.all([getStatus(signal), rows.refresh(signal)]);
     setStatus(counts);
-  });
-  React.useEffect(soon, [rows.missing, soon]);
+  };
+  // A row changes at once; what comes in between the rows, and the counts, within two seconds.
+  const { liveness, soon } = useLive(key, look, { wanted: { search: asked.search }, changed: rows.take, pause: 2000 });
+  React.useEffect(soon, [rows.wanted, soon]);
 
   const counts = (status?.builds ?? []).filter(({ count, state }) => count > 0 || state === chosen.state);
   const failed = counts.find(({ state }) => state === 'failed')?.count ?? 0;
@@ -53,7 +56,7 @@ export function Fleet({ place }: { place: Place }): React.ReactElement {
               buttonId={`state-${state}`}
               className={`mp-count-${state}`}
               icon={<StateIcon state={state} />}
-              text={`${count.toLocaleString()} ${word('state', state)}`}
+              text={`${count.toLocaleString(spoken())} ${word('state', state)}`}
               isSelected={chosen.state === state}
               onChange={(_event, on) => choose({ state: on ? state : undefined })}
             />
@@ -61,7 +64,7 @@ export function Fleet({ place }: { place: Place }): React.ReactElement {
         </ToggleGroup>
       </div>
       <div className="mp-tools">
-        <Search key={chosen.search} search={chosen.search} />
+        <SearchField key={chosen.search} search={chosen.search} />
         <FormSelect
           className="mp-sort"
           aria-label={t('fleet.sort')}
@@ -93,42 +96,8 @@ export function Fleet({ place }: { place: Place }): React.ReactElement {
           text={t(isFiltered ? 'fleet.noMatchText' : 'fleet.emptyText')}
         />
       ) : (
-        <Rows rows={rows} now={now} />
+        <Rows rows={rows} now={now} isGrouped={chosen.order === 'location'} />
       )}
     </>
-  );
-}
-
-/** Applied by Enter: half a condition is none. `/` leads here. */
-function Search({ search }: { search: string }): React.ReactElement {
-  const [typed, setTyped] = React.useState(search);
-  const input = React.useRef<HTMLInputElement>(null);
-  React.useEffect(() => {
-    const pressed = (event: KeyboardEvent) => {
-      const inField = event.target instanceof HTMLElement && /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
-      if (event.key !== '/' || inField || event.ctrlKey || event.metaKey || event.altKey) return;
-      event.preventDefault();
-      input.current?.focus();
-    };
-    addEventListener('keydown', pressed);
-    return () => removeEventListener('keydown', pressed);
-  }, []);
-  return (
-    <div className="mp-search" title={t('fleet.searchHelp')}>
-      <SearchInput
-        ref={input}
-        aria-label={t('fleet.search')}
-        placeholder={t('fleet.searchHint')}
-        value={typed}
-        onChange={(_event, text) => setTyped(text)}
-        onSearch={() => choose({ search: typed.trim() || undefined })}
-        onClear={() => {
-          setTyped('');
-          choose({ search: undefined });
-        }}
-        submitSearchButtonLabel={t('fleet.searchDo')}
-        resetButtonLabel={t('fleet.clear')}
-      />
-    </div>
   );
 }

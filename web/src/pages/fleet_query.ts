@@ -15,6 +15,7 @@ export const ORDERS = {
   name: 'name ASC',
   state: 'state ASC',
   step: 'step ASC',
+  location: 'location ASC',
 } as const;
 export type Order = keyof typeof ORDERS;
 

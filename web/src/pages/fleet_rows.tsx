@@ -28,10 +28,14 @@ export interface RowsState {
   /** How many there are; `undefined` until it is known. */
   count: number | undefined;
   at: (index: number) => Build | undefined;
+  /** Where another location begins, as far as pages are here. */
+  beginnings: string;
   /** Says what is on the screen. */
   show: (first: number, last: number) => void;
-  /** Pages that are on the screen and not here, to be asked for at once. */
-  missing: string;
+  /** Which pages are on the screen: others than before are to be asked for at once. */
+  wanted: string;
+  /** Takes over rows that have changed, where they are shown. */
+  take: (builds: Build[]) => void;
   /** Asks for what is on the screen anew. */
   refresh: (signal: AbortSignal) => Promise<void>;
 }
@@ -56,13 +60,39 @@ export function useRows(asked: { search: string; order: string }, key: string): 
       return { key, count: answers[0]?.subtotal ?? 0, pages: known };
     });
   };
+  const beginnings = React.useMemo(() => beginningsOf(mine?.pages), [mine?.pages]);
+  const take = (builds: Build[]) => {
+    const changed = new Map(builds.map((build) => [build.id, build]));
+    setFound((before) => {
+      if (before?.key !== key) return before;
+      const known = new Map(before.pages);
+      for (const [number, page] of known) {
+        if (page.some(({ id }) => changed.has(id))) known.set(number, page.map((build) => changed.get(build.id) ?? build));
+      }
+      return { ...before, pages: known };
+    });
+  };
   return {
     count: mine?.count,
+    beginnings,
     at: (index) => mine?.pages.get(Math.floor(index / PAGE) + 1)?.[index % PAGE],
     show,
-    missing: mine ? wanted.filter((page) => !mine.pages.has(page)).join() : '',
+    wanted: pages.join(),
+    take,
     refresh,
   };
+}
+
+/** Which rows have another location than the one before. */
+function beginningsOf(pages: Map<number, Build[]> | undefined): string {
+  const found: string[] = [];
+  for (const [page, builds] of pages ?? []) {
+    builds.forEach(({ host }, i) => {
+      const before = i > 0 ? builds[i - 1] : pages?.get(page - 1)?.[PAGE - 1];
+      if (host.location !== before?.host.location) found.push(`${page}.${i}`);
+    });
+  }
+  return found.join();
 }
 
 /** As the style sheet has it: a row of a table, or a card of three lines on a narrow screen. */
@@ -79,19 +109,39 @@ function useIsNarrow(): boolean {
   );
 }
 
-export function Rows({ rows, now }: { rows: RowsState; now: number }): React.ReactElement {
+interface RowsProps {
+  rows: RowsState;
+  now: number;
+  /** Whether a location says so where it begins; the rows come in that order. */
+  isGrouped: boolean;
+}
+
+/** The location that begins with this row; `undefined` within one, and where the row before is not here. */
+function beginning(rows: RowsState, index: number): string | undefined {
+  const here = rows.at(index);
+  const before = rows.at(index - 1);
+  if (!here || (index > 0 && !before)) return undefined;
+  const location = here.host.location ?? '';
+  return index > 0 && location === (before?.host.location ?? '') ? undefined : location;
+}
+
+export function Rows({ rows, now, isGrouped }: RowsProps): React.ReactElement {
   const body = React.useRef<HTMLDivElement>(null);
   const isNarrow = useIsNarrow();
   const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
   const height = (isNarrow ? 7.5 : 3) * rem;
   const count = rows.count ?? 0;
+  const heading = isGrouped ? 2.5 * rem : 0;
+  const begins = (index: number) => (isGrouped ? beginning(rows, index) : undefined);
+  // When another location begins somewhere, what is below it moves.
+  const beginnings = isGrouped ? rows.beginnings : '';
   const virtualizer = useWindowVirtualizer({
     count,
-    estimateSize: () => height,
+    estimateSize: (index) => height + (begins(index) === undefined ? 0 : heading),
     overscan: 12,
     scrollMargin: body.current?.offsetTop ?? 0,
   });
-  React.useEffect(() => virtualizer.measure(), [height, virtualizer]);
+  React.useEffect(() => virtualizer.measure(), [height, heading, beginnings, virtualizer]);
   const items = virtualizer.getVirtualItems();
   const first = items[0]?.index ?? 0;
   const last = items[items.length - 1]?.index ?? 0;
@@ -108,17 +158,27 @@ export function Rows({ rows, now }: { rows: RowsState; now: number }): React.Rea
         </div>
       </div>
       <div role="rowgroup" ref={body} className="mp-rows-body" style={{ height: virtualizer.getTotalSize() }}>
-        {items.map(({ index, start }) => (
-          <div
-            key={index}
-            role="row"
-            aria-rowindex={index + 2}
-            className={`mp-row mp-row-${rows.at(index)?.state ?? 'unknown'}`}
-            style={{ height, transform: `translateY(${start - virtualizer.options.scrollMargin}px)` }}
-          >
-            <Cells build={rows.at(index)} now={now} />
-          </div>
-        ))}
+        {items.map(({ index, start }) => {
+          const top = start - virtualizer.options.scrollMargin;
+          const location = begins(index);
+          return (
+            <React.Fragment key={index}>
+              {location !== undefined && (
+                <div role="row" className="mp-group" style={{ height: heading, transform: `translateY(${top}px)` }}>
+                  <span role="rowheader">{cleanLine(location) || t('fleet.noLocation')}</span>
+                </div>
+              )}
+              <div
+                role="row"
+                aria-rowindex={index + 2}
+                className={`mp-row mp-row-${rows.at(index)?.state ?? 'unknown'}`}
+                style={{ height, transform: `translateY(${top + (location === undefined ? 0 : heading)}px)` }}
+              >
+                <Cells build={rows.at(index)} now={now} />
+              </div>
+            </React.Fragment>
+          );
+        })}
       </div>
     </div>
   );

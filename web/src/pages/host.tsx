@@ -2,32 +2,41 @@
 // signals) comes first, on a phone as well.
 import * as React from 'react';
 import { Alert, Breadcrumb, BreadcrumbItem, Card, CardBody, CardTitle } from '@patternfly/react-core';
-import { getBuild, getLog, getProgress, logUrl, type Build, type HostProgress } from '../api/client';
+import { getBuild, getLog, getProgress, logUrl, type Build, type HostProgress, type Session } from '../api/client';
 import { cleanLine } from '../clean';
 import { duration, moment } from '../format';
 import { useLive, useNow, useTitle } from '../hooks';
 import { t, word } from '../messages';
 import { choose, fleetHref, hostHref, type Place } from '../place';
 import { Bar } from '../widgets/bar';
+import { Copy } from '../widgets/copy';
 import { Signals } from '../widgets/signals';
 import { StateLabel } from '../widgets/state';
 import { Stepper } from '../widgets/stepper';
 import { Stream } from '../widgets/stream';
 import { Timeline } from '../widgets/timeline';
 import { When } from '../widgets/when';
-import { Earlier, Facts } from './host_facts';
+import { Earlier } from './earlier';
+import { Actions } from './host_actions';
+import { Facts } from './host_facts';
 import { LiveMark } from './live_mark';
 import { useReports } from './reports';
 import { Loading, Trouble } from './trouble';
 
-export function Host({ name, place }: { name: string; place: Place }): React.ReactElement {
+interface Props {
+  name: string;
+  place: Place;
+  session: Session;
+}
+
+export function Host({ name, place, session }: Props): React.ReactElement {
   const wanted = place.query.get('build') ?? undefined;
   const key = `${name} ${wanted ?? ''}`;
   const [seen, setSeen] = React.useState<{ key: string; etag?: string; page: HostProgress; old?: Build }>();
   const mine = seen?.key === key ? seen : undefined;
   const { reports, isCut, refresh } = useReports(key);
   const now = useNow();
-  const { liveness } = useLive(key, async (signal) => {
+  const look = async (signal: AbortSignal) => {
     const answer = await getProgress(name, mine?.etag, signal);
     const page = answer?.page ?? mine?.page;
     if (!page) return;
@@ -36,7 +45,8 @@ export function Host({ name, place }: { name: string; place: Place }): React.Rea
     if (signal.aborted) return;
     setSeen({ key, page, etag: answer ? answer.etag : mine?.etag, old });
     await refresh((old ?? page.build).id, signal);
-  });
+  };
+  const { liveness, soon } = useLive(key, look, { wanted: { host: name }, pause: 250 });
   const stateNow = mine && word('state', (mine.old ?? mine.page.build).state);
   useTitle(`${stateNow ? `${stateNow}: ` : ''}${name} · Milepost`);
 
@@ -56,6 +66,9 @@ export function Host({ name, place }: { name: string; place: Place }): React.Rea
   // What has failed or ended takes no longer; the rest ticks between two looks.
   const began = Date.parse(build.started_at);
   const end = build.ended_at || build.state === 'failed' ? began + build.elapsed_seconds * 1000 : now;
+  const failed = reports?.filter((report) => report.status === 'failed' && report.log_bytes > 0).pop();
+  const chosen = Object.fromEntries(query);
+  const typical = new Map(page.steps.map((step) => [step.label, step.typical_seconds ?? 0]));
   return (
     <>
       <Breadcrumb>
@@ -66,6 +79,10 @@ export function Host({ name, place }: { name: string; place: Place }): React.Rea
         <h1>{cleanLine(host.name)}</h1>
         <StateLabel state={build.state} />
         <LiveMark liveness={liveness} now={now} />
+        <div className="mp-actions">
+          <Copy variant="secondary" label={t('host.share')} text={() => location.href} />
+          <Actions build={build} session={session} onDone={soon} />
+        </div>
       </div>
       {page.as_of && (
         <Alert isInline variant="warning" title={t('live.asOf', { time: moment(Date.parse(page.as_of), now) })} />
@@ -84,6 +101,11 @@ export function Host({ name, place }: { name: string; place: Place }): React.Rea
           <p className="mp-says">
             {build.current_step && <strong>{cleanLine(build.current_step.name)}</strong>}
             {build.last_message && <span>{cleanLine(build.last_message)}</span>}
+            {build.state === 'failed' && (
+              <a href={hostHref(name, { ...chosen, step: undefined, text: undefined, status: 'failed', log: failed?.id })}>
+                {t('host.showFailed')}
+              </a>
+            )}
           </p>
           <dl className="mp-numbers">
             <div>
@@ -93,7 +115,7 @@ export function Host({ name, place }: { name: string; place: Place }): React.Rea
             {page.eta && !old && (
               <div>
                 <dt>{t('host.left')}</dt>
-                <dd title={page.eta.basis}>
+                <dd>
                   {duration(page.eta.seconds)}{' '}
                   <span className="mp-quiet">
                     {t('host.leftRange', { low: duration(page.eta.low_seconds), high: duration(page.eta.high_seconds) })}
@@ -136,6 +158,13 @@ export function Host({ name, place }: { name: string; place: Place }): React.Rea
               <dd>{build.workflow}</dd>
             </div>
           </dl>
+          {page.eta && !old && (
+            <p className="mp-quiet">
+              {page.eta.overdue &&
+                `${t('host.overdue', { by: duration(page.eta.overdue.by_seconds), usual: duration(page.eta.overdue.usually_seconds) })} `}
+              {t('host.basis', { basis: cleanLine(page.eta.basis) })}
+            </p>
+          )}
         </CardBody>
       </Card>
       {!old && <Signals signals={page.signals} now={now} />}
@@ -152,7 +181,7 @@ export function Host({ name, place }: { name: string; place: Place }): React.Rea
           <Card>
             <CardTitle component="h2">{t('host.timeline')}</CardTitle>
             <CardBody>
-              {reports ? <Timeline reports={reports} from={began} to={end} /> : <Loading />}
+              {reports ? <Timeline reports={reports} from={began} to={end} typical={typical} /> : <Loading />}
             </CardBody>
           </Card>
           <Card>
@@ -165,8 +194,9 @@ export function Host({ name, place }: { name: string; place: Place }): React.Rea
                   reports={reports}
                   now={now}
                   filter={filter}
-                  onFilter={({ step, status, text }) => choose({ step, status, text })}
+                  onFilter={({ step, status, text }) => choose({ step, status, text, log: undefined })}
                   isCut={isCut}
+                  opened={query.get('log') ?? undefined}
                   loadLog={getLog}
                   logUrl={logUrl}
                 />
@@ -177,9 +207,9 @@ export function Host({ name, place }: { name: string; place: Place }): React.Rea
           </Card>
         </div>
       </div>
-      <div className="mp-pair">
-        <Facts host={host} />
+      <div className="mp-column mp-after">
         <Earlier host={host.name} latest={page.build} shown={build.id} now={now} />
+        <Facts host={host} />
       </div>
     </>
   );

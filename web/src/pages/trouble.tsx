@@ -35,7 +35,14 @@ export function Trouble({ failure, missing = 'trouble.missing', onRetry }: Props
   const action =
     status === 401 ? (
       <Button onClick={toSignIn}>{t('trouble.signInDo')}</Button>
-    ) : status === 403 || status === 404 ? (
+    ) : status === 403 ? (
+      // Nothing is lost by it: a session is what is signed out of.
+      <form method="post" action="sign-out">
+        <Button type="submit" variant="link">
+          {t('trouble.asSomebodyElse')}
+        </Button>
+      </form>
+    ) : status === 404 ? (
       <Button variant="link" component="a" href={fleetHref()}>
         {t('trouble.back')}
       </Button>

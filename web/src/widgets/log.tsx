@@ -1,10 +1,9 @@
 // The log that came with a report, opened in place. The rule it protects: its end is in view, since that is where it failed.
 import * as React from 'react';
-import { Button } from '@patternfly/react-core';
 import type { Report } from '../api/client';
 import { cleanLine, cleanText } from '../clean';
 import { t } from '../messages';
-import { copy } from './save';
+import { Copy } from './copy';
 
 interface Props {
   report: Report;
@@ -16,7 +15,6 @@ interface Props {
 export function Log({ report, load, url }: Props): React.ReactElement {
   const [text, setText] = React.useState<string>();
   const [failure, setFailure] = React.useState<string>();
-  const [copied, setCopied] = React.useState<boolean>();
   const pre = React.useRef<HTMLPreElement>(null);
 
   React.useEffect(() => {
@@ -43,15 +41,7 @@ export function Log({ report, load, url }: Props): React.ReactElement {
   return (
     <div className="mp-log">
       <div className="mp-log-tools">
-        <Button
-          variant="link"
-          isInline
-          onClick={() => {
-            copy(text, pre.current).then(setCopied, () => setCopied(false));
-          }}
-        >
-          {t(copied === undefined ? 'stream.copy' : copied ? 'stream.copied' : 'stream.notCopied')}
-        </Button>{' '}
+        <Copy variant="link" text={() => text} />
         <a href={url} download={`${report.label}.log`}>
           {t('stream.download')}
         </a>

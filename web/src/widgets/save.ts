@@ -1,18 +1,25 @@
 // Texts on their way out: into the clipboard, into a file. The rule it protects: it works without HTTPS as well, where a
 // browser has no clipboard for a page.
 
-/** Whether it is in the clipboard now. `shown`: where the text stands, to be selected where nothing else helps. */
-export async function copy(text: string, shown: Node | null): Promise<boolean> {
+/** Whether it is in the clipboard now. */
+export async function copy(text: string): Promise<boolean> {
   // Absent without a secure context, whatever the types say.
   const clipboard = navigator.clipboard as Clipboard | undefined;
   if (clipboard) {
     await clipboard.writeText(text);
     return true;
   }
-  const selection = getSelection();
-  if (!selection || !shown) return false;
-  selection.selectAllChildren(shown);
-  return document.execCommand('copy');
+  // What is selected can be copied anywhere.
+  const before = document.activeElement;
+  const field = document.createElement('textarea');
+  field.className = 'mp-unseen';
+  field.value = text;
+  document.body.append(field);
+  field.select();
+  const isCopied = document.execCommand('copy');
+  field.remove();
+  if (before instanceof HTMLElement) before.focus();
+  return isCopied;
 }
 
 export function save(name: string, text: string): void {

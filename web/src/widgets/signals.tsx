@@ -20,10 +20,10 @@ export function Signals({ signals, now }: Props): React.ReactElement | null {
     <div className="mp-signals">
       {signals.map((signal) => (
         <Alert key={signal.kind} isInline variant={VARIANTS[signal.severity] ?? 'warning'} component="h2" title={word('signal', signal.kind)}>
-          {cleanLine(signal.detail)}{' '}
-          <span>
-            (<When at={signal.since} now={now}>{t('signal.since', { time: moment(Date.parse(signal.since), now) })}</When>)
-          </span>
+          <p>
+            {cleanLine(signal.detail)} (
+            <When at={signal.since} now={now}>{t('signal.since', { time: moment(Date.parse(signal.since), now) })}</When>)
+          </p>
           {signal.remedy && <p>{cleanLine(signal.remedy)}</p>}
           {signal.log && (
             <pre className="mp-signal-log" tabIndex={0} aria-label={t('signal.log')}>

@@ -55,6 +55,8 @@ function said(step: StepProgress): string {
   const parts = [];
   if (step.state === 'skipped') parts.push(word('step', step.state));
   if (step.duration_seconds !== undefined) parts.push(duration(step.duration_seconds));
+  const isAhead = step.state === 'pending' || step.state === 'running';
+  if (isAhead && step.typical_seconds) parts.push(t('steps.usually', { duration: duration(step.typical_seconds) }));
   if (step.state === 'running' && step.percentage !== undefined) parts.push(`${step.percentage} %`);
   if (step.attempts > 1) parts.push(t('steps.runs', { n: step.attempts }));
   if (step.message && (step.state === 'running' || step.state === 'failed')) parts.push(cleanLine(step.message));

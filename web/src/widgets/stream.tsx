@@ -6,6 +6,7 @@ import type { Report } from '../api/client';
 import { cleanLine } from '../clean';
 import { bytes, moment, utc } from '../format';
 import { t, word } from '../messages';
+import { Copy } from './copy';
 import { Log } from './log';
 import { save } from './save';
 import { When } from './when';
@@ -27,6 +28,8 @@ interface Props {
   onFilter: (filter: Filter) => void;
   /** That there were more, which are no longer here. */
   isCut: boolean;
+  /** The id of the report whose log is to be seen. */
+  opened?: string;
   loadLog: (report: Report) => Promise<string>;
   logUrl: (report: Report) => string;
 }
@@ -105,6 +108,7 @@ export function Stream(props: Props): React.ReactElement {
           {count}
         </span>
         <Switch id="stream-follow" label={t('stream.follow')} isChecked={isFollowing} onChange={(_event, on) => setFollowing(on)} />
+        <Copy variant="secondary" text={() => shown.map(line).join('\n')} />
         <Button variant="secondary" onClick={() => save(`${props.name}.reports.txt`, shown.map(line).join('\n'))}>
           {t('stream.download')}
         </Button>
@@ -115,7 +119,14 @@ export function Stream(props: Props): React.ReactElement {
         {shown.length === 0 && <p className="mp-quiet">{t(reports.length ? 'stream.noMatch' : 'stream.empty')}</p>}
         <ol>
           {shown.map((report) => (
-            <Line key={report.id} report={report} hour={hour} load={props.loadLog} logUrl={props.logUrl} />
+            <Line
+              key={report.id}
+              report={report}
+              isAsked={report.id === props.opened}
+              hour={hour}
+              load={props.loadLog}
+              logUrl={props.logUrl}
+            />
           ))}
         </ol>
       </div>
@@ -125,14 +136,19 @@ export function Stream(props: Props): React.ReactElement {
 
 interface LineProps {
   report: Report;
+  /** That its log is to be seen. */
+  isAsked: boolean;
   /** Now, but only by the hour, so that a line is not drawn anew each second. */
   hour: number;
   load: (report: Report) => Promise<string>;
   logUrl: (report: Report) => string;
 }
 
-const Line = React.memo(function Line({ report, hour, load, logUrl }: LineProps): React.ReactElement {
-  const [isOpen, setOpen] = React.useState(false);
+const Line = React.memo(function Line({ report, isAsked, hour, load, logUrl }: LineProps): React.ReactElement {
+  const [isOpen, setOpen] = React.useState(isAsked);
+  React.useEffect(() => {
+    if (isAsked) setOpen(true);
+  }, [isAsked]);
   const at = Date.parse(report.received_at);
   const isRecent = Math.abs(hour - at) < 20 * HOUR;
   return (

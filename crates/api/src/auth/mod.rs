@@ -202,6 +202,16 @@ impl Who {
         }
     }
 
+    /// Whether the credential would still open what it has opened: it did not run out, and nobody revoked it.
+    pub(crate) fn holds(&self, app: &App, now: Time) -> bool {
+        match &self.identity {
+            Identity::Token(program) => {
+                program.expires_at.is_none_or(|at| now < at) && !program.is_revoked(app)
+            }
+            Identity::Named(_) => true,
+        }
+    }
+
     /// That the caller may see what belongs there; else it is as if it were not there.
     pub(crate) fn sees(&self, host: &HostFacts, unseen: impl FnOnce() -> Problem) -> Result<(), Problem> {
         if self.bounds.allow(host) { Ok(()) } else { Err(unseen()) }
@@ -315,7 +325,7 @@ fn program(app: &App, token: &str, act: Option<Act>, now: Time) -> Result<std::s
         };
         return Err(Problem::new(Code::Unauthenticated, detail));
     }
-    if app.store.is_revoked(program.id) || program.via.is_some_and(|via| app.store.is_revoked(via)) {
+    if program.is_revoked(app) {
         let detail = "the token has been revoked; ask whoever gave it to you for another";
         return Err(Problem::new(Code::CredentialRevoked, detail));
     }
@@ -323,6 +333,11 @@ fn program(app: &App, token: &str, act: Option<Act>, now: Time) -> Result<std::s
 }
 
 impl Program {
+    /// Whether it was revoked, or the token by which it was made.
+    fn is_revoked(&self, app: &App) -> bool {
+        app.store.is_revoked(self.id) || self.via.is_some_and(|via| app.store.is_revoked(via))
+    }
+
     /// As the database knows it, void from now on.
     fn void(&self, by: &str, now: Time) -> Token {
         Token {

@@ -58,7 +58,7 @@ enum Notice {
 fn render(notice: &Notice) -> String {
     let mut html = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>Sign in - Milepost</title>\n\
-        <link rel=\"stylesheet\" href=\"sign-in.css\">\n<main>\n<h1>Milepost</h1>\n"
+        <link rel=\"icon\" href=\"favicon.svg\">\n<link rel=\"stylesheet\" href=\"sign-in.css\">\n<main>\n<h1>Milepost</h1>\n"
         .to_owned();
     let _ = match notice {
         Notice::None | Notice::Link(_) => Ok(()),

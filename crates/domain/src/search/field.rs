@@ -86,8 +86,9 @@ impl Kind {
         }
     }
 
-    /// The operators that apply to it, for messages.
-    pub(super) const fn operators(self) -> &'static [&'static str] {
+    /// The operators that apply to it, the usual one first.
+    #[must_use]
+    pub const fn operators(self) -> &'static [&'static str] {
         match self {
             Self::Text | Self::Choice(_) => &["=", "!=", "~", "!~", "^", "!^"],
             Self::Integer => &["=", "!=", "<", "<=", ">", ">=", "^", "!^"],

@@ -141,7 +141,7 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     /// What was learned, if that is enough.
-    fn learned(&self) -> Option<&'a Timings> {
+    pub(crate) fn learned(&self) -> Option<&'a Timings> {
         self.timings.filter(|timings| timings.is_enough())
     }
 }

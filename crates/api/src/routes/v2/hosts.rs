@@ -2,19 +2,20 @@
 
 use actix_web::{
     HttpRequest, HttpResponse, get,
-    http::header::{self, EntityTag, Header as _, IfNoneMatch},
-    web,
+    http::header::{self, EntityTag, Header as _, HeaderValue, IfNoneMatch},
+    web::{self, Bytes},
 };
-use milepost_domain::{Time, host::HostRef};
+use milepost_domain::{Progress, Time, host::HostRef};
 use milepost_store::{Error, Seen, list};
 
 use super::builds::page_of_builds;
 use crate::{
     App,
     auth::{Caller, Read},
-    clock, db,
+    badge, clock, db,
     page::ListParams,
     problem::Problem,
+    shown::content_name,
     view::{BuildList, HostList, HostProgress, HostSummary},
 };
 
@@ -62,16 +63,53 @@ pub(crate) async fn get_host_progress(
     caller.who.sees(&seen.host().facts, || Error::not_found("host", &host).into())?;
     let failure_log = app.shown.failure_log(&app, &seen, now).await;
     let page = app.shown.page(&app, named, &seen, failure_log.as_deref(), as_of, now)?;
-    let etag = EntityTag::new_strong(page.etag);
-    let unchanged = match IfNoneMatch::parse(&request) {
+    Ok(unless_known(&request, page.etag, "application/json", page.body))
+}
+
+/// `body`, or 304 for whoever has just that already.
+fn unless_known(request: &HttpRequest, etag: String, kind: &'static str, body: Bytes) -> HttpResponse {
+    let etag = EntityTag::new_strong(etag);
+    let is_known = match IfNoneMatch::parse(request) {
         Ok(IfNoneMatch::Any) => true,
         Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|tag| tag.weak_eq(&etag)),
         Err(_) => false,
     };
-    let mut response = if unchanged { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     // Shared caches must not keep what needs a credential.
     response.insert_header(header::ETag(etag)).insert_header((header::CACHE_CONTROL, "private, no-cache"));
-    Ok(if unchanged { response.finish() } else { response.content_type("application/json").body(page.body) })
+    if is_known { response.finish() } else { response.content_type(kind).body(body) }
+}
+
+/// How a host's build is going, as a small picture.
+///
+/// For wikis and chats: the host's name, its state, and how far it is. Carries an `ETag`.
+#[utoipa::path(tag = "Hosts", operation_id = "get_host_badge", security(("token" = ["read"])),
+    params(
+        ("host" = String, Path, description = "Foreman's id, the FQDN or our id", example = "web1.brno.example.com"),
+        ("If-None-Match" = Option<String>, Header, description = "The ETag of the last answer"),
+    ),
+    responses(
+        (status = 200, body = String, content_type = "image/svg+xml", description = "The picture",
+            headers(("ETag" = String, description = "Names this very content"))),
+        (status = 304, description = "Nothing has changed"),
+    ))]
+#[get("/hosts/{host}/badge.svg")]
+pub(crate) async fn get_host_badge(
+    caller: Caller<Read>,
+    app: web::Data<App>,
+    request: HttpRequest,
+    host: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let now = clock::now();
+    let (seen, as_of) = look(&app, &HostRef::parse(&host), now).await?;
+    caller.who.sees(&seen.host().facts, || Error::not_found("host", &host).into())?;
+    let picture = badge::svg(seen.host(), &Progress::of(&seen.build(now), now), as_of);
+    let mut response =
+        unless_known(&request, content_name(picture.as_bytes()), "image/svg+xml", picture.into());
+    // Opened by itself, it is a document: one that does nothing.
+    let nothing = HeaderValue::from_static("default-src 'none'");
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, nothing);
+    Ok(response)
 }
 
 /// What there is to see of a host: what is remembered, if that is sure; else what the database

@@ -12,6 +12,7 @@ mod hosts;
 mod memory;
 mod mutes;
 mod reports;
+mod search_fields;
 mod session;
 mod statistics;
 mod status;
@@ -44,6 +45,7 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .service(builds::update_build)
         .service(hosts::list_hosts)
         .service(hosts::get_host_progress)
+        .service(hosts::get_host_badge)
         .service(hosts::list_host_builds)
         .service(mutes::list_mutes)
         .service(mutes::create_mute)
@@ -69,6 +71,7 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .service(tokens::create_token)
         .service(tokens::revoke_token)
         .service(audit_trail::list_audit)
+        .service(search_fields::get_search_fields)
         .service(session::get_session)
         .service(events::stream_events)
         .service(statistics::get_statistics)
