@@ -11,7 +11,10 @@ use diesel::{
     QueryResult, RunQueryDsl,
     pg::{Pg, PgConnection},
     query_builder::{AstPass, Query, QueryFragment, QueryId},
-    sql_types::{Array, BigInt, Bool, Integer, Jsonb, Nullable, SmallInt, Text, Timestamptz},
+    serialize::{self, Output, ToSql, WriteTuple},
+    sql_types::{
+        Array, BigInt, Bool, HasSqlType, Integer, Jsonb, Nullable, SmallInt, SqlType, Text, Timestamptz,
+    },
 };
 use milepost_domain::{Build, Plan, Report, StepRun, Time};
 use uuid::Uuid;
@@ -41,45 +44,29 @@ pub(crate) struct Change<'a> {
     pub(crate) reports: &'a [NewReport],
 }
 
-/// Parallel arrays for `unnest`: one constant text for any number of rows, so it is prepared once.
-macro_rules! columns {
-    ($(#[$doc:meta])* $name:ident { $($field:ident: $rust:ty => $sql:ty),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Default)]
-        struct $name<'a> { $($field: Vec<$rust>),+ }
+/// Rows as PostgreSQL has them in a composite type: an array of these is unnested by one function,
+/// with one table of its own, where an array a column costs that for each of them, however few the rows.
+macro_rules! rows {
+    ($(#[$doc:meta])* $name:ident as $sql:ident, $known_as:tt { $($field:ident: $rust:ty => $column:ty),+ $(,)? }) => {
+        #[derive(Debug, SqlType, QueryId)]
+        #[diesel(postgres_type(name = $known_as))]
+        struct $sql;
 
-        impl<'a> $name<'a> {
-            /// `unnest($1, $2, ...) AS alias (id, version, ...)`, with the arrays as binds.
-            fn unnest<'b>(&'b self, alias: &str, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()>
-            where
-                'a: 'b,
-            {
-                let mut between = "unnest(";
-                $(
-                    out.push_sql(between);
-                    out.push_bind_param::<Array<$sql>, Vec<$rust>>(&self.$field)?;
-                    between = ", ";
-                )+
-                let _ = between;
-                out.push_sql(") AS ");
-                out.push_sql(alias);
-                let mut between = " (";
-                $(
-                    out.push_sql(between);
-                    out.push_sql(stringify!($field));
-                    between = ", ";
-                )+
-                let _ = between;
-                out.push_sql(")");
-                Ok(())
+        $(#[$doc])*
+        #[derive(Debug)]
+        struct $name<'a> { $($field: $rust),+ }
+
+        impl ToSql<$sql, Pg> for $name<'_> {
+            fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+                WriteTuple::<($($column,)+)>::write_tuple(&($(&self.$field,)+), out)
             }
         }
     };
 }
 
-columns! {
+rows! {
     /// What reports and marks change of `builds`.
-    Builds {
+    BuildRow as SqlBuild, "build_row_1" {
         id: Uuid => diesel::sql_types::Uuid,
         version: i64 => BigInt,
         state: &'a str => Text,
@@ -103,9 +90,9 @@ columns! {
     }
 }
 
-columns! {
+rows! {
     /// Rows of `reports`.
-    Reports {
+    ReportRow as SqlReport, "report_row_1" {
         build_id: Uuid => diesel::sql_types::Uuid,
         id: Uuid => diesel::sql_types::Uuid,
         received_at: Time => Timestamptz,
@@ -126,9 +113,9 @@ columns! {
     }
 }
 
-columns! {
+rows! {
     /// Rows of `report_logs`.
-    Logs {
+    LogRow as SqlLog, "log_row_1" {
         build_id: Uuid => diesel::sql_types::Uuid,
         report_id: Uuid => diesel::sql_types::Uuid,
         cut: i64 => BigInt,
@@ -136,9 +123,9 @@ columns! {
     }
 }
 
-columns! {
+rows! {
     /// Rows of `step_runs` that are new or different.
-    Runs {
+    RunRow as SqlRun, "run_row_1" {
         build_id: Uuid => diesel::sql_types::Uuid,
         attempt: i32 => Integer,
         label: &'a str => Text,
@@ -154,9 +141,9 @@ columns! {
     }
 }
 
-columns! {
+rows! {
     /// Keys of `step_runs` that are no more.
-    Gone {
+    RunKey as SqlRunKey, "run_key_1" {
         build_id: Uuid => diesel::sql_types::Uuid,
         attempt: i32 => Integer,
         label: &'a str => Text,
@@ -165,11 +152,11 @@ columns! {
 
 #[derive(Default)]
 struct Statement<'a> {
-    builds: Builds<'a>,
-    reports: Reports<'a>,
-    logs: Logs<'a>,
-    runs: Runs<'a>,
-    gone: Gone<'a>,
+    builds: Vec<BuildRow<'a>>,
+    reports: Vec<ReportRow<'a>>,
+    logs: Vec<LogRow<'a>>,
+    runs: Vec<RunRow<'a>>,
+    gone: Vec<RunKey<'a>>,
     /// What other nodes are told.
     words: Vec<String>,
 }
@@ -191,88 +178,97 @@ impl<'a> Statement<'a> {
             // A replay found that a step belongs to another attempt than was thought.
             let kept: HashSet<_> = new.iter().map(key).collect();
             for run in old.iter().filter(|run| !kept.contains(&key(run))) {
-                self.gone.build_id.push(after.id.uuid());
-                self.gone.attempt.push(count(run.attempt));
-                self.gone.label.push(run.label.as_str());
+                self.gone.push(RunKey {
+                    build_id: after.id.uuid(),
+                    attempt: count(run.attempt),
+                    label: run.label.as_str(),
+                });
             }
         }
         Ok(())
     }
 
     fn add_build(&mut self, version: i64, build: &'a Build) -> Result<()> {
-        let (to, course, rejected) = (&mut self.builds, &build.course, &build.rejections);
-        to.id.push(build.id.uuid());
-        to.version.push(version);
-        to.state.push(course.state.as_str());
-        to.attempt.push(count(course.attempt));
-        to.floor.push(course.floor.basis_points().into());
-        to.reported.push(points(course.reported));
-        to.reports.push(count(course.reports));
-        to.installed_at.push(course.installed_at);
-        to.ended_at.push(course.ended_at);
-        to.closed_at.push(course.closed_at);
-        to.last_report_at.push(course.last_report_at);
-        to.last_message.push(course.last_message.as_ref().map(AsRef::as_ref));
-        to.current_step.push(course.current.as_ref().map(AsRef::as_ref));
-        to.boot_id.push(course.boot_id.as_deref());
-        to.seqs.push(to_json(&course.seqs)?);
-        to.marks.push(to_json(&build.marks)?);
-        to.evidence.push(to_json(&course.evidence)?);
-        to.rejected_reports.push(count(rejected.count));
-        to.rejected_label.push(rejected.last.as_ref().map(|(label, _)| label.as_str()));
-        to.rejected_at.push(rejected.last.as_ref().map(|(_, at)| *at));
+        let (course, rejected) = (&build.course, &build.rejections);
+        self.builds.push(BuildRow {
+            id: build.id.uuid(),
+            version,
+            state: course.state.as_str(),
+            attempt: count(course.attempt),
+            floor: course.floor.basis_points().into(),
+            reported: points(course.reported),
+            reports: count(course.reports),
+            installed_at: course.installed_at,
+            ended_at: course.ended_at,
+            closed_at: course.closed_at,
+            last_report_at: course.last_report_at,
+            last_message: course.last_message.as_ref().map(AsRef::as_ref),
+            current_step: course.current.as_ref().map(AsRef::as_ref),
+            boot_id: course.boot_id.as_deref(),
+            seqs: to_json(&course.seqs)?,
+            marks: to_json(&build.marks)?,
+            evidence: to_json(&course.evidence)?,
+            rejected_reports: count(rejected.count),
+            rejected_label: rejected.last.as_ref().map(|(label, _)| label.as_str()),
+            rejected_at: rejected.last.as_ref().map(|(_, at)| *at),
+        });
         Ok(())
     }
 
     fn add_report(&mut self, build: Uuid, plan: &Plan, new: &'a NewReport) {
-        let (to, report) = (&mut self.reports, &new.report);
+        let report = &new.report;
         let planned = if report.is_activity() { None } else { plan.get(&report.label) };
         let (short, long) = match &report.log {
             Some(log) if log.cut() == 0 && log.text().len() <= SHORT_LOG_MAX => (Some(log), None),
             other => (None, other.as_ref()),
         };
-        to.build_id.push(build);
-        to.id.push(report.id.uuid());
-        to.received_at.push(report.received_at);
-        to.reported_at.push(report.reported_at);
-        to.seq.push(report.seq);
-        to.position.push(count(new.position));
-        to.log_bytes.push(long.map(|log| i32::try_from(log.text().len()).unwrap_or(i32::MAX)));
-        to.attempt.push(i16::try_from(new.attempt).unwrap_or(i16::MAX));
         // What the plan says is not said again.
         let priority = report.priority.filter(|own| planned.is_none_or(|step| step.priority != *own));
-        to.priority.push(priority.map(|own| i16::try_from(own).unwrap_or(i16::MAX)));
-        to.percentage.push(points(report.percentage).and_then(|points| i16::try_from(points).ok()));
-        to.label.push(report.label.as_str());
-        to.status.push(report.status.map(milepost_domain::Status::as_str));
-        to.message.push(report.message.as_ref().map(AsRef::as_ref));
-        to.log.push(short.map(milepost_domain::Log::text));
         let name = report.name.as_ref().filter(|own| planned.is_none_or(|step| step.name != **own));
-        to.name.push(name.map(AsRef::as_ref));
-        to.boot_id.push(report.boot_id.as_deref());
-        to.activity.push(report.event.as_ref().map(|_| report.is_activity()));
+        self.reports.push(ReportRow {
+            build_id: build,
+            id: report.id.uuid(),
+            received_at: report.received_at,
+            reported_at: report.reported_at,
+            seq: report.seq,
+            position: count(new.position),
+            log_bytes: long.map(|log| i32::try_from(log.text().len()).unwrap_or(i32::MAX)),
+            attempt: i16::try_from(new.attempt).unwrap_or(i16::MAX),
+            priority: priority.map(|own| i16::try_from(own).unwrap_or(i16::MAX)),
+            percentage: points(report.percentage).and_then(|points| i16::try_from(points).ok()),
+            label: report.label.as_str(),
+            status: report.status.map(milepost_domain::Status::as_str),
+            message: report.message.as_ref().map(AsRef::as_ref),
+            log: short.map(milepost_domain::Log::text),
+            name: name.map(AsRef::as_ref),
+            boot_id: report.boot_id.as_deref(),
+            activity: report.event.as_ref().map(|_| report.is_activity()),
+        });
         if let Some(log) = long {
-            self.logs.build_id.push(build);
-            self.logs.report_id.push(report.id.uuid());
-            self.logs.cut.push(i64::try_from(log.cut()).unwrap_or(i64::MAX));
-            self.logs.text.push(log.text());
+            self.logs.push(LogRow {
+                build_id: build,
+                report_id: report.id.uuid(),
+                cut: i64::try_from(log.cut()).unwrap_or(i64::MAX),
+                text: log.text(),
+            });
         }
     }
 
     fn add_run(&mut self, build: Uuid, run: &'a StepRun) {
-        let to = &mut self.runs;
-        to.build_id.push(build);
-        to.attempt.push(count(run.attempt));
-        to.label.push(run.label.as_str());
-        to.name.push(run.name.as_ref().map(AsRef::as_ref));
-        to.priority.push(run.priority);
-        to.state.push(run.state.as_str());
-        to.inferred.push(run.inferred);
-        to.percentage.push(points(run.percentage));
-        to.started_at.push(run.started_at);
-        to.finished_at.push(run.finished_at);
-        to.attempts.push(count(run.attempts));
-        to.message.push(run.message.as_ref().map(AsRef::as_ref));
+        self.runs.push(RunRow {
+            build_id: build,
+            attempt: count(run.attempt),
+            label: run.label.as_str(),
+            name: run.name.as_ref().map(AsRef::as_ref),
+            priority: run.priority,
+            state: run.state.as_str(),
+            inferred: run.inferred,
+            percentage: points(run.percentage),
+            started_at: run.started_at,
+            finished_at: run.finished_at,
+            attempts: count(run.attempts),
+            message: run.message.as_ref().map(AsRef::as_ref),
+        });
     }
 }
 
@@ -291,7 +287,20 @@ impl RunQueryDsl<PgConnection> for Statement<'_> {}
 
 /// Whether the row's build was written. `IS TRUE` keeps the planner from making a join of it: a
 /// hashed list of ids is right for any number of rows.
-const OF_A_WRITTEN_BUILD: &str = " WHERE (build_id IN (SELECT id FROM written)) IS TRUE";
+const OF_A_WRITTEN_BUILD: &str = " n WHERE (n.build_id IN (SELECT id FROM written)) IS TRUE";
+
+/// `unnest($1)`, with all rows in one bind.
+fn unnest<'b, S, R>(rows: &'b Vec<R>, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()>
+where
+    S: 'static,
+    Pg: HasSqlType<Array<S>>,
+    Vec<R>: ToSql<Array<S>, Pg>,
+{
+    out.push_sql("unnest(");
+    out.push_bind_param::<Array<S>, Vec<R>>(rows)?;
+    out.push_sql(")");
+    Ok(())
+}
 
 impl QueryFragment<Pg> for Statement<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
@@ -304,40 +313,40 @@ impl QueryFragment<Pg> for Statement<'_> {
              evidence = v.evidence, rejected_reports = v.rejected_reports, rejected_label = v.rejected_label, \
              rejected_at = v.rejected_at FROM ",
         );
-        self.builds.unnest("v", &mut out)?;
-        out.push_sql(" WHERE b.id = v.id AND b.version = v.version RETURNING b.id)");
-        if !self.reports.id.is_empty() {
+        unnest::<SqlBuild, _>(&self.builds, &mut out)?;
+        out.push_sql(" v WHERE b.id = v.id AND b.version = v.version RETURNING b.id)");
+        if !self.reports.is_empty() {
             out.push_sql(
                 ", said AS (INSERT INTO reports (build_id, id, received_at, reported_at, seq, position, \
                  log_bytes, attempt, priority, percentage, label, status, message, log, name, boot_id, \
-                 activity) SELECT * FROM ",
+                 activity) SELECT n.* FROM ",
             );
-            self.reports.unnest("r", &mut out)?;
+            unnest::<SqlReport, _>(&self.reports, &mut out)?;
             out.push_sql(OF_A_WRITTEN_BUILD);
             out.push_sql(")");
         }
-        if !self.logs.text.is_empty() {
+        if !self.logs.is_empty() {
             out.push_sql(
-                ", logged AS (INSERT INTO report_logs (build_id, report_id, cut, text) SELECT * FROM ",
+                ", logged AS (INSERT INTO report_logs (build_id, report_id, cut, text) SELECT n.* FROM ",
             );
-            self.logs.unnest("l", &mut out)?;
+            unnest::<SqlLog, _>(&self.logs, &mut out)?;
             out.push_sql(OF_A_WRITTEN_BUILD);
             out.push_sql(")");
         }
-        if !self.gone.label.is_empty() {
+        if !self.gone.is_empty() {
             out.push_sql(", gone AS (DELETE FROM step_runs s USING ");
-            self.gone.unnest("g", &mut out)?;
+            unnest::<SqlRunKey, _>(&self.gone, &mut out)?;
             out.push_sql(
-                " WHERE s.build_id = g.build_id AND s.attempt = g.attempt AND s.label = g.label \
+                " g WHERE s.build_id = g.build_id AND s.attempt = g.attempt AND s.label = g.label \
                  AND (g.build_id IN (SELECT id FROM written)) IS TRUE)",
             );
         }
-        if !self.runs.label.is_empty() {
+        if !self.runs.is_empty() {
             out.push_sql(
                 ", ran AS (INSERT INTO step_runs AS s (build_id, attempt, label, name, priority, state, \
-                 inferred, percentage, started_at, finished_at, attempts, message) SELECT * FROM ",
+                 inferred, percentage, started_at, finished_at, attempts, message) SELECT n.* FROM ",
             );
-            self.runs.unnest("n", &mut out)?;
+            unnest::<SqlRun, _>(&self.runs, &mut out)?;
             out.push_sql(OF_A_WRITTEN_BUILD);
             out.push_sql(
                 " ON CONFLICT (build_id, attempt, label) DO UPDATE SET name = excluded.name, \
@@ -371,7 +380,8 @@ pub(crate) fn write(
     for change in &changes {
         statement.add(change)?;
     }
-    statement.words = notify::words_of_builds(node, &statement.builds.id);
+    let ids: Vec<Uuid> = statement.builds.iter().map(|row| row.id).collect();
+    statement.words = notify::words_of_builds(node, &ids);
     let written: Vec<(Uuid, Option<i64>)> = statement.load(connection)?;
     Ok(written.into_iter().map(|(id, _)| id).collect())
 }

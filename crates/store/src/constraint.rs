@@ -19,14 +19,10 @@ pub enum Meaning {
 /// Every constraint and unique index of the schema, by name.
 pub const MEANINGS: &[(&str, Meaning)] = &[
     ("audit_pkey", Meaning::Ours),
-    ("builds_attempt_check", Meaning::Ours),
-    ("builds_floor_check", Meaning::Ours),
     ("builds_host_id_fkey", Meaning::Race),
     ("builds_pkey", Meaning::Race),
     // A plan went with the last build that had it, just when another one was opened.
     ("builds_plan_fkey", Meaning::Race),
-    ("builds_reported_check", Meaning::Ours),
-    ("builds_state_check", Meaning::Ours),
     ("credentials_build_id_fkey", Meaning::Race),
     ("credentials_pkey", Meaning::Conflict(Conflict::CredentialInUse)),
     ("deliveries_event_id_fkey", Meaning::Race),
@@ -45,12 +41,8 @@ pub const MEANINGS: &[(&str, Meaning)] = &[
     ("plans_expected_boots_check", Meaning::Ours),
     ("plans_pkey", Meaning::Race),
     ("report_logs_pkey", Meaning::Race),
-    ("reports_percentage_check", Meaning::Ours),
     ("reports_pkey", Meaning::Race),
-    ("reports_status_check", Meaning::Ours),
-    ("step_runs_percentage_check", Meaning::Ours),
     ("step_runs_pkey", Meaning::Race),
-    ("step_runs_state_check", Meaning::Ours),
     ("steps_pkey", Meaning::Race),
     ("steps_priority_check", Meaning::Ours),
     ("steps_timeout_seconds_check", Meaning::Ours),
