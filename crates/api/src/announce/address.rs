@@ -69,7 +69,8 @@ impl Resolve for PublicOnly {
             if public.is_empty() {
                 return Err("it has no public address, and others are not sent to here".into());
             }
-            Ok(Box::new(public.into_iter()) as Addrs)
+            let public: Addrs = Box::new(public.into_iter());
+            Ok(public)
         })
     }
 }

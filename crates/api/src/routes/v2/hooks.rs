@@ -257,7 +257,8 @@ struct Change {
     name: Option<Name>,
     url: Option<Url>,
     events: Option<Vec<TopicPattern>>,
-    search: Option<Option<String>>,
+    /// Empty: of all builds.
+    search: Option<String>,
     format: Option<Format>,
     secret: Option<hook::Secret>,
     is_enabled: Option<bool>,
@@ -269,7 +270,7 @@ impl HookPatch {
         let url = self.url.and_then(|url| faults.take("/url", read_url(app, &url)));
         let name = self.name.and_then(|name| faults.take("/name", name.parse()));
         let events = self.events.map(|events| read_events(&mut faults, events));
-        let search = self.search.map(|search| read_search(&mut faults, &search));
+        let search = self.search.map(|search| read_search(&mut faults, &search).unwrap_or_default());
         let format = self.format.and_then(|format| faults.take("/format", format.parse()));
         if self.secret.is_some() && self.new_secret == Some(true) {
             faults.note("/new_secret", "a secret is given, so none is to be made");
@@ -299,7 +300,7 @@ impl Change {
             name: self.name.unwrap_or(hook.name),
             url: self.url.map_or(hook.url, String::from),
             events: self.events.unwrap_or(hook.events),
-            search: self.search.unwrap_or(hook.search),
+            search: self.search.or(hook.search).filter(|search| !search.is_empty()),
             format: self.format.unwrap_or(hook.format),
             secret,
             old_secret,
