@@ -84,7 +84,7 @@ fn install(store: &Store, number: u64, at: DateTime<Utc>) {
 pub(crate) fn month() -> Server {
     let novice = Server::start();
     let store = Store::connect(&novice.database.url, &Settings::default(), Mode::Strict).unwrap();
-    let today = Utc::now();
+    let today = milepost_api::now();
     let mut number = 0;
     for day in (2..=DAYS).rev() {
         // Halls are filled in waves, and nobody works on Sundays.

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, process::Command, sync::Arc};
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use milepost_api::Scope;
 use milepost_domain::{HostFacts, Id, Label, registry::Mode};
 use milepost_store::{Settings, Store, build::Opening};
@@ -43,7 +43,7 @@ fn pictures_are_taken_of_a_fleet_that_is_played() {
 fn ten_thousand_rows_are_measured() {
     let server = Server::start();
     let store = Store::connect(&server.database.url, &Settings::default(), Mode::Strict).unwrap();
-    let now = Utc::now() - TimeDelta::hours(1);
+    let now = milepost_api::now() - TimeDelta::hours(1);
     let workflow: Label = "kickstart".parse().unwrap();
     let plan = Arc::new(store.registry().plan(&workflow));
     for number in 0..HOSTS {

@@ -59,7 +59,7 @@ const acts = {
     }
     figures.push(['First contentful paint', ms(quantile(paints, 0.5)), ms(Math.max(...paints))]);
     figures.push(['First row on the screen, of ten thousand', ms(quantile(seen, 0.5)), ms(Math.max(...seen))]);
-    figures.push(['Work of the page until then', ms(quantile(busy, 0.5)), ms(Math.max(...busy))]);
+    figures.push(['Work of the page for it, with what follows at once', ms(quantile(busy, 0.5)), ms(Math.max(...busy))]);
   },
 
   async 'a row that changes'() {
