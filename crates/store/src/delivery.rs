@@ -19,7 +19,7 @@ use crate::{
     list::{Page, Query, count},
     row::{self, parsed},
     schema::{deliveries, hooks, outbox},
-    search::{Bind, Statement},
+    search::{Bind, Column, Statement},
     sweep::{self, Letter, ROWS},
 };
 
@@ -384,10 +384,12 @@ impl Row {
 /// # Errors
 /// When the database cannot be reached.
 pub fn list(connection: &mut PgConnection, query: &Query, hook: Uuid) -> Result<Page<Delivery>> {
-    let column = |field: &Field| match field.name {
-        "event" => "o.topic".to_owned(),
-        "at" => "o.at".to_owned(),
-        other => format!("d.{other}"),
+    let column = |field: &Field| {
+        Column::Stored(match field.name {
+            "event" => "o.topic".to_owned(),
+            "at" => "o.at".to_owned(),
+            other => format!("d.{other}"),
+        })
     };
     let start = |select: &str| {
         let mut statement = Statement::default();
