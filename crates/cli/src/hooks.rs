@@ -3,6 +3,8 @@
 //! The rule it protects: a secret is printed once, alone, on standard output; what a hook is told and
 //! whether it takes it is seen in one look.
 
+use std::fmt::Write as _;
+
 use clap::{Args, Subcommand};
 use milepost_api::Scope;
 use milepost_client::{
@@ -179,7 +181,7 @@ async fn work(
             }
             let more = deliveries.total - i64::try_from(deliveries.results.len()).unwrap_or(i64::MAX);
             if more > 0 {
-                text.push_str(&format!("and {more} before\n"));
+                let _ = writeln!(text, "and {more} before");
             }
             console.print(&text)
         }
@@ -292,7 +294,9 @@ fn table(hooks: &[Hook], now: Time) -> Table {
 fn head(hook: &Hook, now: Time) -> String {
     let events: Vec<String> = hook.events.iter().map(|pattern| clean(pattern)).collect();
     let mut text = format!("{} ({})\n  to      {}\n", clean(&hook.name), hook.id, clean(&hook.url));
-    let mut line = |name: &str, said: &str| text.push_str(&format!("  {name:<7} {said}\n"));
+    let mut line = |name: &str, said: &str| {
+        let _ = writeln!(text, "  {name:<7} {said}");
+    };
     line("format", &clean(&hook.format));
     line("events", &events.join(", "));
     if let Some(search) = &hook.search {
@@ -349,7 +353,8 @@ mod tests {
             "events": ["build.failed", "signal.*.began"], "organizations": [], "locations": [], "enabled": true,
             "created_at": "2026-11-28T10:00:00Z", "created_by": "deploy", "failures": 0,
         });
-        hook.as_object_mut().unwrap().extend(json.as_object().unwrap().clone());
+        let serde_json::Value::Object(more) = json else { panic!("members: {json}") };
+        hook.as_object_mut().unwrap().extend(more);
         serde_json::from_value(hook).unwrap()
     }
 

@@ -13,6 +13,7 @@ use crate::failure::Failure;
 const SWEEP_SECONDS_MAX: u32 = 120;
 
 /// What can be typed of it.
+#[expect(clippy::struct_field_names, reason = "clap makes the options of them")]
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct HookArgs {
     /// How often it is looked for what has changed, to tell hooks of, in seconds [default: 10]

@@ -307,7 +307,7 @@ proptest! {
             for kind in milepost_domain::signal::SignalKind::ALL {
                 let mut stands = false;
                 for topic in told.iter().filter(|topic| topic.starts_with(&format!("signal.{kind}."))) {
-                    let begins = topic.ends_with(".began");
+                    let begins = *topic == format!("signal.{kind}.began");
                     prop_assert!(begins != stands, "{:?}", told);
                     stands = begins;
                 }
