@@ -163,6 +163,7 @@ fn fold(world: &World, connection: &mut PgConnection, id: &str) {
         offset: 0,
         now,
         bounds: milepost_domain::Bounds::default(),
+        worked: std::sync::Arc::default(),
     };
     let stored = list::reports(connection, &all, ReportsOf::Build(id), None).unwrap().results;
     let Build { host, workflow, plan, started_at, expires_at, marks, .. } = known.clone();

@@ -9,8 +9,8 @@ use milepost_domain::registry::Mode;
 use crate::{
     config::{AccessArgs, HookArgs, StoreArgs, TransportArgs},
     demo::DemoArgs,
-    mute::{MuteArgs, UnmuteArgs},
     hooks::HooksArgs,
+    mute::{MuteArgs, UnmuteArgs},
     output::OutputArgs,
     remote::RemoteArgs,
     stats::StatsArgs,

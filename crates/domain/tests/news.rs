@@ -7,7 +7,7 @@ use chrono::DateTime;
 use milepost_domain::{
     Build, Id, Label, News, Plan, Signal, State, Time, Told, Topic, TopicPattern,
     news::news,
-    signal::{Mute, Severity, SignalKind},
+    signal::{Muted, Severity, SignalKind},
 };
 use proptest::{collection::vec, prelude::*, sample::select};
 
@@ -33,15 +33,20 @@ impl Look {
         let workflow: Label = "kickstart".parse().unwrap();
         let mut build = Build::open(id, host, workflow, Arc::new(Plan::default()), at(0), at(3600));
         (build.course.state, build.course.attempt) = (self.state, self.attempt);
-        let mute =
-            |is_muted: bool| is_muted.then(|| Mute { until: at(9_000), reason: "maintenance".to_owned() });
+        let mute = || Muted {
+            id: Id::<()>::at(at(0), [3; 10]).uuid(),
+            until: at(9_000),
+            reason: "maintenance".to_owned(),
+            by: "somebody".to_owned(),
+        };
         let signal = |&(kind, is_muted): &(SignalKind, bool)| Signal {
             kind,
             severity: Severity::Warning,
             since: at(1),
             detail: "what was expected, and what came".to_owned(),
             remedy: None,
-            muted: mute(is_muted),
+            log: None,
+            muted: is_muted.then(mute),
         };
         let signals: Vec<Signal> = self.signals.iter().map(signal).collect();
         news(told, &build, &signals, at(1_800))

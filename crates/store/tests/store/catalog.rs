@@ -2,7 +2,7 @@
 
 use diesel::PgConnection;
 use milepost_domain::{
-    Scope,
+    Scope, State,
     registry::{Mode, SECONDS_MAX},
     report::PRIORITY_MAX,
 };
