@@ -211,7 +211,7 @@ fn the_fields_are_named_with_the_values_that_the_caller_may_see() {
             "number" => "1",
             "time" => "today",
             "boolean" => "true",
-            "choice" => "failed",
+            "choice" => known["values"][0].as_str().unwrap(),
             _ => "x",
         };
         for operator in known["operators"].as_array().unwrap() {

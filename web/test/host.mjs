@@ -147,6 +147,25 @@ const acts = {
     forgive(/ 409 /);
   },
 
+  async 'whoever works on a host mutes it, says why, and ends that'() {
+    await page.getByRole('button', { name: 'Mute', exact: true }).click();
+    const dialog = page.getByRole('dialog', { name: `Mute ${HOST}` });
+    await dialog.getByRole('button', { name: 'Mute', exact: true }).click();
+    await dialog.locator('#mute-reason-help.pf-m-error, #mute-reason-help .pf-m-error').waitFor();
+    forgive(/ 422 /);
+    await isAccessible('a mute without a reason');
+    await dialog.getByRole('textbox', { name: 'Reason' }).fill('new firmware <b>now</b>');
+    await picture('mute');
+    await dialog.getByRole('button', { name: 'Mute', exact: true }).click();
+    const end = page.getByRole('button', { name: 'End the mute' });
+    await end.waitFor();
+    await end.click();
+    const question = page.getByRole('dialog', { name: `End the mute of ${HOST}?` });
+    await question.getByText('new firmware <b>now</b>').waitFor();
+    await question.getByRole('button', { name: 'End the mute' }).click();
+    await page.getByRole('button', { name: 'Mute', exact: true }).waitFor();
+  },
+
   async 'a build is marked completed, and then there is nothing left to decide'() {
     assert.equal(await page.getByRole('button', { name: 'Cancel build' }).count(), 0, 'an installed host is not called off');
     await page.getByRole('button', { name: 'Mark completed' }).click();

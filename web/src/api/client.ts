@@ -22,6 +22,8 @@ export type WorkflowInput = Schemas['WorkflowInput'];
 export type AuditEntry = Schemas['AuditEntry'];
 export type Token = Schemas['Token'];
 export type TokenInput = Schemas['TokenInput'];
+export type Muted = Schemas['Muted'];
+export type MuteInput = Schemas['MuteInput'];
 export type FieldError = Schemas['FieldError'];
 export type SearchField = Schemas['SearchField'];
 
@@ -176,3 +178,7 @@ export const createToken = (input: TokenInput) => body(client.POST('/api/v2/toke
 
 export const revokeToken = (id: string) =>
   body(client.DELETE('/api/v2/tokens/{id}', { params: { path: { id } } }));
+
+export const createMute = (input: MuteInput) => body(client.POST('/api/v2/mutes', { body: input }));
+
+export const deleteMute = (id: string) => body(client.DELETE('/api/v2/mutes/{id}', { params: { path: { id } } }));

@@ -205,6 +205,7 @@ function Cells({ build, now }: { build: Build | undefined; now: number }): React
       </span>
       <span role="cell" className="mp-cell-progress">
         <Bar name={host.name} state={build.state} percent={build.percent} />
+        {build.eta && <span className="mp-quiet">{t('fleet.left', { duration: age(build.eta.seconds) })}</span>}
       </span>
       <span role="cell" className="mp-cell-message" title={message && cleanLine(message)}>
         {message && cleanLine(message)}
@@ -221,7 +222,7 @@ function Cells({ build, now }: { build: Build | undefined; now: number }): React
       <span role="cell" className="mp-cell-signals">
         {urgent && (
           <span title={signals.map((signal) => cleanLine(signal.detail)).join('\n')}>
-            <Label color={COLOURS[urgent.severity] ?? 'grey'} isCompact icon={<ExclamationTriangleIcon />}>
+            <Label color={urgent.muted ? 'grey' : (COLOURS[urgent.severity] ?? 'grey')} isCompact icon={<ExclamationTriangleIcon />}>
               {word('signal', urgent.kind)}
             </Label>
             {signals.length > 1 && ` +${signals.length - 1}`}

@@ -18,6 +18,7 @@ import { Timeline } from '../widgets/timeline';
 import { When } from '../widgets/when';
 import { Earlier } from './earlier';
 import { Actions } from './host_actions';
+import { Mute } from './host_mute';
 import { Facts } from './host_facts';
 import { LiveMark } from './live_mark';
 import { useReports } from './reports';
@@ -81,6 +82,7 @@ export function Host({ name, place, session }: Props): React.ReactElement {
         <LiveMark liveness={liveness} now={now} />
         <div className="mp-actions">
           <Copy variant="secondary" label={t('host.share')} text={() => location.href} />
+          {!old && <Mute name={host.name} muted={page.muted} session={session} onDone={soon} />}
           <Actions build={build} session={session} onDone={soon} />
         </div>
       </div>

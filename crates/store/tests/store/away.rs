@@ -15,6 +15,8 @@ use crate::{
 };
 
 const LONG: Duration = Duration::from_secs(60);
+/// Longer than whatever comes after a hang takes, also where the machine has much else to do.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 fn node(database: &Database, ingest: ingest::Settings) -> Store {
     Store::connect(&database.url, &Settings { connections: 2, ingest, ..Settings::default() }, Mode::Strict)
@@ -60,8 +62,7 @@ fn a_report_that_the_database_refuses_fails_alone() {
 #[test]
 fn a_database_that_hangs_counts_as_away_and_nothing_is_stored_twice_when_it_goes_on() {
     let (database, spool) = (Database::new(), tempfile::tempdir().unwrap());
-    let patient = Duration::from_millis(100);
-    let node = node(&database, ingest::Settings { patience: patient, ..spooling(spool.path(), 1 << 20) });
+    let node = node(&database, ingest::Settings { patience: PATIENCE, ..spooling(spool.path(), 1 << 20) });
     let build = open_kickstart(&node, "web1");
     let first = report("get_ks", DONE, 1);
     let late = report("packages", INIT, 2);
@@ -79,8 +80,7 @@ fn a_database_that_hangs_counts_as_away_and_nothing_is_stored_twice_when_it_goes
 #[test]
 fn a_step_that_is_not_known_is_refused_while_the_database_is_away_too_and_counted_once() {
     let (database, spool) = (Database::new(), tempfile::tempdir().unwrap());
-    let patience = Duration::from_millis(100);
-    let node = node(&database, ingest::Settings { patience, ..spooling(spool.path(), 1 << 20) });
+    let node = node(&database, ingest::Settings { patience: PATIENCE, ..spooling(spool.path(), 1 << 20) });
     let build = open_kickstart(&node, "web1");
     record(&node, build, &[report("get_ks", DONE, 1)]);
     while_it_hangs(&database, || {
@@ -112,8 +112,7 @@ fn a_step_that_is_not_known_is_refused_as_well_when_the_connections_broke() {
 #[test]
 fn a_full_spool_refuses_and_forgets_nothing_of_what_it_took() {
     let (database, spool) = (Database::new(), tempfile::tempdir().unwrap());
-    let patience = Duration::from_millis(100);
-    let node = node(&database, ingest::Settings { patience, ..spooling(spool.path(), 8 * 1024) });
+    let node = node(&database, ingest::Settings { patience: PATIENCE, ..spooling(spool.path(), 8 * 1024) });
     let build = open_kickstart(&node, "web1");
     let taken = while_it_hangs(&database, || {
         let take = |second: &i64| node.record(build, &[report("packages", INIT, *second)], None).is_ok();
@@ -135,8 +134,7 @@ fn a_full_spool_refuses_and_forgets_nothing_of_what_it_took() {
 #[test]
 fn without_a_spool_reports_are_refused_until_the_database_is_back() {
     let database = Database::new();
-    let patience = Duration::from_millis(100);
-    let node = node(&database, ingest::Settings { patience, ..ingest::Settings::default() });
+    let node = node(&database, ingest::Settings { patience: PATIENCE, ..ingest::Settings::default() });
     let build = open_kickstart(&node, "web1");
     let sent = report("get_ks", DONE, 1);
     while_it_hangs(&database, || {
@@ -174,8 +172,7 @@ fn what_does_not_fit_into_the_queue_is_refused_at_once() {
 #[test]
 fn a_report_of_a_build_that_is_gone_is_set_aside_when_it_is_brought_in() {
     let (database, spool) = (Database::new(), tempfile::tempdir().unwrap());
-    let patience = Duration::from_millis(100);
-    let node = node(&database, ingest::Settings { patience, ..spooling(spool.path(), 1 << 20) });
+    let node = node(&database, ingest::Settings { patience: PATIENCE, ..spooling(spool.path(), 1 << 20) });
     let build = open_kickstart(&node, "web1");
     let mut connection = database.connect();
     run(&mut connection, "BEGIN");
@@ -241,8 +238,7 @@ fn a_database_that_cannot_write_is_away_and_no_report_is_blamed_for_it() {
 #[test]
 fn a_database_that_hangs_is_not_filled_with_connections() {
     let (database, spool) = (Database::new(), tempfile::tempdir().unwrap());
-    let patience = Duration::from_millis(100);
-    let node = node(&database, ingest::Settings { patience, ..spooling(spool.path(), 1 << 20) });
+    let node = node(&database, ingest::Settings { patience: PATIENCE, ..spooling(spool.path(), 1 << 20) });
     let build = open_kickstart(&node, "web1");
     let mut looking = database.connect();
     while_it_hangs(&database, || {
