@@ -12,9 +12,10 @@ use crate::{
     findings::Findings,
     http::{Client, authority},
     results::{Judged, Spec},
+    subject::Subject,
     units::Unit,
     usage::MemoryWatch,
-    world::{BASE, World},
+    world::World,
 };
 
 pub(crate) const LINE: Line = Line {
@@ -56,8 +57,8 @@ struct Looker {
     events: u32,
 }
 
-/// Reads from all until each has got an event.
-fn until_told(lookers: &mut [Looker]) -> Result<()> {
+/// Reads from all until each has got an event that begins so.
+fn until_told(lookers: &mut [Looker], event: &[u8]) -> Result<()> {
     let until = Instant::now() + PATIENCE;
     let mut chunk = [0; 16 * 1024];
     loop {
@@ -67,7 +68,7 @@ fn until_told(lookers: &mut [Looker]) -> Result<()> {
                 Ok(0) => return Err(Failure::new("the service closed a stream")),
                 Ok(read) => {
                     let bytes = chunk.get(..read).unwrap_or_default();
-                    let found = bytes.windows(7).filter(|window| *window == b"event: ").count();
+                    let found = bytes.windows(event.len()).filter(|window| *window == event).count();
                     looker.events += u32::try_from(found)?;
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
@@ -101,7 +102,8 @@ fn forget(lookers: &mut [Looker]) -> Result<()> {
 }
 
 fn round(world: &mut World, _: u32, findings: &mut Findings) -> Result<()> {
-    let server = world.start_service(BASE)?;
+    // On a copy: others count what is in the first one.
+    let server = Subject::Service.start(world)?;
     let request = format!(
         "GET /api/v2/events HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n\r\n",
         authority(&server.url),
@@ -115,7 +117,7 @@ fn round(world: &mut World, _: u32, findings: &mut Findings) -> Result<()> {
         stream.set_nonblocking(true)?;
         lookers.push(Looker { stream, events: 0 });
     }
-    until_told(&mut lookers)?;
+    until_told(&mut lookers, b"event: ")?;
     let token = world.fleet.tokens.first().context("there is no build")?;
     let mut reporter = Client::new(&server.url)?;
     for change in 0..CHANGES {
@@ -129,7 +131,8 @@ fn round(world: &mut World, _: u32, findings: &mut Findings) -> Result<()> {
         if !reporter.send(report.as_bytes())?.is_success() {
             return Err(Failure::new("a report was refused"));
         }
-        until_told(&mut lookers)?;
+        // Not by a heartbeat.
+        until_told(&mut lookers, b"event: build")?;
         let took = begun.elapsed().as_secs_f64();
         world.narrator.say(&format!("  all were told in {}", Unit::Seconds.show(took)));
         findings.results.add(TOLD, took, None);
