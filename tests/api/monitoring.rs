@@ -72,6 +72,8 @@ fn every_alert_and_panel_asks_for_what_a_running_service_counts() {
         report(&first, &build, step);
     }
     let _ = open(&first, "web2.example.com");
+    let there = serde_json::json!({"name": "web4.example.com", "location": "brno"});
+    let _ = crate::support::open_as(&first, &there, "kickstart");
     let failed = open(&first, "web3.example.com");
     report(&first, &failed, "packages/failed");
     // It counts what it finds when it starts, unless the first one was quicker to learn of it.
@@ -101,7 +103,7 @@ fn every_alert_and_panel_asks_for_what_a_running_service_counts() {
     let text = first.anyone().get("/metrics").expect(200).text;
     for line in [
         r#"milepost_builds_reached_total{workflow="kickstart",state="completed"} 1"#,
-        r#"milepost_builds_reached_total{workflow="kickstart",state="pending"} 3"#,
+        r#"milepost_builds_reached_total{workflow="kickstart",state="pending"} 4"#,
         r#"milepost_state_seconds_count{workflow="kickstart",state="installed"} 1"#,
         r#"milepost_state_seconds_count{workflow="kickstart",state="pending"} 2"#,
     ] {
@@ -109,6 +111,8 @@ fn every_alert_and_panel_asks_for_what_a_running_service_counts() {
     }
     let text = second.anyone().get("/metrics").expect(200).text;
     for line in [
+        r#"milepost_builds{workflow="kickstart",state="pending",location=""} 1"#,
+        r#"milepost_builds{workflow="kickstart",state="pending",location="brno"} 1"#,
         r#"milepost_signals{kind="failed_step",muted="false"} 1"#,
         r#"milepost_signals{kind="failed_step",muted="true"} 0"#,
         r#"milepost_signals{kind="boot_loop",muted="false"} 0"#,

@@ -389,27 +389,42 @@ pub fn changed_since(
     Ok(rows.into_iter().map(|row| milepost_domain::Id::from_uuid(row.id)).collect())
 }
 
-/// How many builds of each workflow are in each state, of those that have not ended.
+/// How many builds of a workflow are in a state at a location, of those that have not ended.
+#[derive(Debug, Clone)]
+pub(crate) struct OpenBuilds {
+    pub(crate) workflow: Label,
+    pub(crate) state: State,
+    /// Empty where hosts do not say where they are.
+    pub(crate) location: String,
+    pub(crate) builds: i64,
+}
+
+/// The builds that have not ended, counted.
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub(crate) fn open(connection: &mut PgConnection, now: Time) -> Result<Vec<(Label, State, i64)>> {
+pub(crate) fn open(connection: &mut PgConnection, now: Time) -> Result<Vec<OpenBuilds>> {
     #[derive(QueryableByName)]
     struct Row {
         #[diesel(sql_type = sql_types::Text)]
         workflow: String,
         #[diesel(sql_type = sql_types::Text)]
         state: String,
+        #[diesel(sql_type = sql_types::Text)]
+        location: String,
         #[diesel(sql_type = sql_types::BigInt)]
         builds: i64,
     }
     let mut statement = Statement::default();
-    statement.push("SELECT b.workflow, b.state, count(*) AS builds FROM builds b WHERE b.ended_at IS NULL");
+    statement.push("SELECT b.workflow, b.state, COALESCE(h.location, '') AS location, count(*) AS builds");
+    statement.push(" FROM builds b JOIN hosts h ON h.id = b.host_id WHERE b.ended_at IS NULL");
     statement.push(" AND NOT (b.state = 'pending' AND b.expires_at <= ").bind(Bind::Time(now));
-    statement.push(") GROUP BY 1, 2");
+    statement.push(") GROUP BY 1, 2, 3");
     let rows: Vec<Row> = statement.into_query().load(connection)?;
     let counted = |row: Row| {
-        Ok((parsed("builds.workflow", &row.workflow)?, parsed("builds.state", &row.state)?, row.builds))
+        let workflow = parsed("builds.workflow", &row.workflow)?;
+        let state = parsed("builds.state", &row.state)?;
+        Ok(OpenBuilds { workflow, state, location: row.location, builds: row.builds })
     };
     rows.into_iter().map(counted).collect()
 }

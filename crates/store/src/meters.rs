@@ -1,9 +1,10 @@
 //! What is counted of the write path and of the builds, for `/metrics`.
 //!
 //! The rule it protects: whoever asks for the counts asks no database; and there are no more of them
-//! than the registry has steps, because nothing else that somebody sends becomes a label.
+//! than the registry has steps and a few locations, because nothing else that somebody sends becomes a label.
 
 use std::{
+    collections::HashMap,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -20,16 +21,26 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::{Result, ingest::Receipt, standing::SignalCount};
+use crate::{Result, ingest::Receipt, list::OpenBuilds, standing::SignalCount};
 
-/// Stands for all that the registry does not know.
+/// Stands for all that the registry does not know, and for the locations with the fewest builds.
 const OTHER: &str = "other";
+/// So many locations, those with the most builds, are named.
+const LOCATIONS_MAX: usize = 50;
 
 /// Builds of a workflow in a state.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct BuildLabels {
     workflow: String,
     state: &'static str,
+}
+
+/// Builds of a workflow in a state at a location.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OpenLabels {
+    workflow: String,
+    state: &'static str,
+    location: String,
 }
 
 /// A step of a workflow.
@@ -97,7 +108,7 @@ pub struct Meters {
     /// How long steps took in the builds from which this process learned; each build counts on one node.
     step_seconds: Family<StepLabels, Histogram, fn() -> Histogram>,
     /// Builds that have not ended, of all nodes, as they were last counted.
-    open: Mutex<Vec<(Label, State, i64)>>,
+    open: Mutex<Vec<OpenBuilds>>,
     /// The signals of those, as they were last counted.
     signals: Mutex<Vec<(SignalKind, SignalCount)>>,
 }
@@ -151,11 +162,24 @@ impl Meters {
         registry.register("signals", "What needs a person, of builds that have not ended", self.signals());
     }
 
-    fn open(&self, known: &registry::Registry) -> Family<BuildLabels, Gauge> {
+    fn open(&self, known: &registry::Registry) -> Family<OpenLabels, Gauge> {
         let family = Family::default();
-        for (workflow, state, builds) in self.open.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            let labels = BuildLabels { workflow: workflow_of(known, workflow), state: state.as_str() };
-            Family::<BuildLabels, Gauge>::get_or_create(&family, &labels).inc_by(*builds);
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut locations: HashMap<&str, i64> = HashMap::new();
+        for counted in open.iter() {
+            *locations.entry(&counted.location).or_default() += counted.builds;
+        }
+        let mut named: Vec<(&str, i64)> = locations.into_iter().collect();
+        named.sort_unstable_by_key(|&(location, builds)| (std::cmp::Reverse(builds), location));
+        named.truncate(LOCATIONS_MAX);
+        for counted in open.iter() {
+            let is_named = named.iter().any(|(location, _)| *location == counted.location);
+            let labels = OpenLabels {
+                workflow: workflow_of(known, &counted.workflow),
+                state: counted.state.as_str(),
+                location: if is_named { counted.location.clone() } else { OTHER.to_owned() },
+            };
+            Family::<OpenLabels, Gauge>::get_or_create(&family, &labels).inc_by(counted.builds);
         }
         family
     }
@@ -177,7 +201,7 @@ impl Meters {
     }
 
     /// Takes over how many builds there are that have not ended.
-    pub(crate) fn keep_open(&self, counts: Vec<(Label, State, i64)>) {
+    pub(crate) fn keep_open(&self, counts: Vec<OpenBuilds>) {
         *self.open.lock().unwrap_or_else(PoisonError::into_inner) = counts;
     }
 
