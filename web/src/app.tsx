@@ -53,7 +53,7 @@ function Gate({ children }: { children: (session: Session) => React.ReactElement
     goOn();
   });
   if (session) return children(session);
-  return 'failure' in liveness ? <Trouble failure={liveness.failure} onRetry={() => location.reload()} /> : <Loading />;
+  return 'failure' in liveness ? <Trouble isWhole failure={liveness.failure} onRetry={() => location.reload()} /> : <Loading />;
 }
 
 export function App(): React.ReactElement {

@@ -18,6 +18,6 @@ export class Boundary extends React.Component<Props, { hasFailed: boolean }> {
 
   override render(): React.ReactNode {
     if (!this.state.hasFailed) return this.props.children;
-    return <Trouble failure={new Failure(500, t('trouble.updated'))} onRetry={() => location.reload()} />;
+    return <Trouble isWhole failure={new Failure(500, t('trouble.updated'))} onRetry={() => location.reload()} />;
   }
 }

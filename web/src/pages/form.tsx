@@ -136,7 +136,7 @@ export function Dialog({ title, sending, verb, isDangerous, onClose, children }:
       ]}
     >
       {failure && (
-        <Alert isInline variant="danger" title={t('form.refused')} className="mp-refused">
+        <Alert isInline variant="danger" component="h2" title={t('form.refused')} className="mp-refused">
           {others.length > 0 ? others.map((fault) => <p key={fault}>{fault}</p>) : t('form.marked')}
         </Alert>
       )}

@@ -52,7 +52,7 @@ export function Host({ name, place, session }: Props): React.ReactElement {
   useTitle(`${stateNow ? `${stateNow}: ` : ''}${name} · Milepost`);
 
   const failure = liveness.is === 'stopped' || !mine ? 'failure' in liveness && liveness.failure : false;
-  if (failure) return <Trouble failure={failure} onRetry={() => location.reload()} />;
+  if (failure) return <Trouble isWhole failure={failure} onRetry={() => location.reload()} />;
   if (!mine) return <Loading />;
 
   const { page, old } = mine;
@@ -87,12 +87,13 @@ export function Host({ name, place, session }: Props): React.ReactElement {
         </div>
       </div>
       {page.as_of && (
-        <Alert isInline variant="warning" title={t('live.asOf', { time: moment(Date.parse(page.as_of), now) })} />
+        <Alert isInline variant="warning" component="h2" title={t('live.asOf', { time: moment(Date.parse(page.as_of), now) })} />
       )}
       {old && (
         <Alert
           isInline
           variant="info"
+          component="h2"
           title={t('host.old')}
           actionLinks={<a href={hostHref(host.name)}>{t('host.toLatest')}</a>}
         />

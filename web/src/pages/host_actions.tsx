@@ -82,7 +82,7 @@ function Question({ build, judgement, onDone, onClose }: QuestionProps): React.R
       ]}
     >
       <p>{t(`host.${judgement}.text` as Key)}</p>
-      {failure !== undefined && <Alert isInline variant="danger" title={t('host.refused')}>{failure}</Alert>}
+      {failure !== undefined && <Alert isInline variant="danger" component="h2" title={t('host.refused')}>{failure}</Alert>}
     </Modal>
   );
 }

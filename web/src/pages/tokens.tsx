@@ -48,7 +48,7 @@ export default function Tokens({ place }: { place: Place }): React.ReactElement 
         </div>
       )}
       {doing?.is === 'made' && doing.token.token && (
-        <Alert isInline variant="success" title={t('tokens.made', { name: cleanLine(doing.token.name) })} className="mp-made">
+        <Alert isInline variant="success" component="h2" title={t('tokens.made', { name: cleanLine(doing.token.name) })} className="mp-made">
           <p>{t('tokens.madeText')}</p>
           <ClipboardCopy isReadOnly hoverTip={t('stream.copy')} clickTip={t('stream.copied')} textAriaLabel={t('tokens.token')}>
             {doing.token.token}

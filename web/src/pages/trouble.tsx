@@ -15,10 +15,12 @@ interface Props {
   failure: Failure;
   /** What a 404 is about. */
   missing?: Key;
+  /** There is nothing else on the page, so its heading is the first one. */
+  isWhole?: boolean;
   onRetry: () => void;
 }
 
-export function Trouble({ failure, missing = 'trouble.missing', onRetry }: Props): React.ReactElement {
+export function Trouble({ failure, missing = 'trouble.missing', isWhole, onRetry }: Props): React.ReactElement {
   const { status, message } = failure;
   const [icon, title, text]: [React.ComponentType, Key, string] =
     status === 401
@@ -51,7 +53,7 @@ export function Trouble({ failure, missing = 'trouble.missing', onRetry }: Props
         {t('trouble.retry')}
       </Button>
     );
-  return <Empty icon={icon} title={t(title)} text={text} action={action} />;
+  return <Empty icon={icon} title={t(title)} text={text} action={action} isWhole={isWhole} />;
 }
 
 interface EmptyProps {
@@ -59,12 +61,13 @@ interface EmptyProps {
   title: string;
   text: string;
   action?: React.ReactNode;
+  isWhole?: boolean;
 }
 
-export function Empty({ icon, title, text, action }: EmptyProps): React.ReactElement {
+export function Empty({ icon, title, text, action, isWhole }: EmptyProps): React.ReactElement {
   return (
     <EmptyState>
-      <EmptyStateHeader titleText={title} headingLevel="h2" icon={<EmptyStateIcon icon={icon} />} />
+      <EmptyStateHeader titleText={title} headingLevel={isWhole ? 'h1' : 'h2'} icon={<EmptyStateIcon icon={icon} />} />
       <EmptyStateBody>{text}</EmptyStateBody>
       {action && (
         <EmptyStateFooter>
