@@ -5,25 +5,26 @@
 //! build whose row was not written are not written either, so a change happens whole or not at
 //! all, with no transaction around it.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, io::Write as _, sync::Arc};
 
 use diesel::{
     QueryResult, RunQueryDsl,
     pg::{Pg, PgConnection},
     query_builder::{AstPass, Query, QueryFragment, QueryId},
-    serialize::{self, Output, ToSql, WriteTuple},
+    serialize::{self, IsNull, Output, ToSql, WriteTuple},
     sql_types::{
         Array, BigInt, Bool, HasSqlType, Integer, Jsonb, Nullable, SmallInt, SqlType, Text, Timestamptz,
     },
 };
 use milepost_domain::{Build, Plan, Report, StepRun, Time};
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    Result,
+    Error, Result,
     build::Known,
     notify::{self, Node},
-    row::{count, points, to_json},
+    row::{count, points},
 };
 
 /// The longest log that lies in the row of its report, in bytes; a longer one lies apart.
@@ -64,8 +65,33 @@ macro_rules! rows {
     };
 }
 
+/// A document as it is sent; it is not taken apart on the way.
+#[derive(Debug)]
+struct Json(Vec<u8>);
+
+impl Json {
+    /// What `now` is, unless it was that before: most reports change none of a build's documents, and
+    /// reading them is what PostgreSQL spends most on of a build's row.
+    fn of_change<T: Serialize + PartialEq>(before: &T, now: &T) -> Result<Option<Self>> {
+        if before == now {
+            return Ok(None);
+        }
+        let text = serde_json::to_vec(now).map_err(|error| Error::Database(error.to_string()))?;
+        Ok(Some(Self(text)))
+    }
+}
+
+impl ToSql<Jsonb, Pg> for Json {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        // The version of the format comes first.
+        out.write_all(&[1])?;
+        out.write_all(&self.0)?;
+        Ok(IsNull::No)
+    }
+}
+
 rows! {
-    /// What reports and marks change of `builds`.
+    /// What reports and marks change of `builds`; a document that stays as it is is absent.
     BuildRow as SqlBuild, "build_row_1" {
         id: Uuid => diesel::sql_types::Uuid,
         version: i64 => BigInt,
@@ -81,9 +107,9 @@ rows! {
         last_message: Option<&'a str> => Nullable<Text>,
         current_step: Option<&'a str> => Nullable<Text>,
         boot_id: Option<&'a str> => Nullable<Text>,
-        seqs: serde_json::Value => Jsonb,
-        marks: serde_json::Value => Jsonb,
-        evidence: serde_json::Value => Jsonb,
+        seqs: Option<Json> => Nullable<Jsonb>,
+        marks: Option<Json> => Nullable<Jsonb>,
+        evidence: Option<Json> => Nullable<Jsonb>,
         rejected_reports: i32 => Integer,
         rejected_label: Option<&'a str> => Nullable<Text>,
         rejected_at: Option<Time> => Nullable<Timestamptz>,
@@ -164,7 +190,7 @@ struct Statement<'a> {
 impl<'a> Statement<'a> {
     fn add(&mut self, change: &Change<'a>) -> Result<()> {
         let Change { before, after, reports } = *change;
-        self.add_build(before.version, after)?;
+        self.add_build(before, after)?;
         for new in reports {
             self.add_report(after.id.uuid(), &after.plan, new);
         }
@@ -188,11 +214,11 @@ impl<'a> Statement<'a> {
         Ok(())
     }
 
-    fn add_build(&mut self, version: i64, build: &'a Build) -> Result<()> {
+    fn add_build(&mut self, before: &Known, build: &'a Build) -> Result<()> {
         let (course, rejected) = (&build.course, &build.rejections);
         self.builds.push(BuildRow {
             id: build.id.uuid(),
-            version,
+            version: before.version,
             state: course.state.as_str(),
             attempt: count(course.attempt),
             floor: course.floor.basis_points().into(),
@@ -205,9 +231,9 @@ impl<'a> Statement<'a> {
             last_message: course.last_message.as_ref().map(AsRef::as_ref),
             current_step: course.current.as_ref().map(AsRef::as_ref),
             boot_id: course.boot_id.as_deref(),
-            seqs: to_json(&course.seqs)?,
-            marks: to_json(&build.marks)?,
-            evidence: to_json(&course.evidence)?,
+            seqs: Json::of_change(&before.build.course.seqs, &course.seqs)?,
+            marks: Json::of_change(&before.build.marks, &build.marks)?,
+            evidence: Json::of_change(&before.build.course.evidence, &course.evidence)?,
             rejected_reports: count(rejected.count),
             rejected_label: rejected.last.as_ref().map(|(label, _)| label.as_str()),
             rejected_at: rejected.last.as_ref().map(|(_, at)| *at),
@@ -309,8 +335,8 @@ impl QueryFragment<Pg> for Statement<'_> {
              attempt = v.attempt, floor = v.floor, reported = v.reported, reports = v.reports, \
              installed_at = v.installed_at, ended_at = v.ended_at, closed_at = v.closed_at, \
              last_report_at = v.last_report_at, last_message = v.last_message, \
-             current_step = v.current_step, boot_id = v.boot_id, seqs = v.seqs, marks = v.marks, \
-             evidence = v.evidence, rejected_reports = v.rejected_reports, rejected_label = v.rejected_label, \
+             current_step = v.current_step, boot_id = v.boot_id, seqs = COALESCE(v.seqs, b.seqs), \
+             marks = COALESCE(v.marks, b.marks), evidence = COALESCE(v.evidence, b.evidence), rejected_reports = v.rejected_reports, rejected_label = v.rejected_label, \
              rejected_at = v.rejected_at FROM ",
         );
         unnest::<SqlBuild, _>(&self.builds, &mut out)?;

@@ -8,6 +8,7 @@ mod fold;
 mod lane;
 mod replay;
 mod spooling;
+mod watched;
 mod writer;
 
 use std::{
@@ -144,7 +145,14 @@ impl Ingest {
         let replay = replay::start(shared, &spooling, settings)?;
         let lane = |number: usize| {
             let (queue, jobs) = mpsc::sync_channel(settings.queue.max(1));
-            let thread = lane::Lane::new(shared, &spooling, &waiting_bytes, settings).start(number, jobs)?;
+            let lane = lane::Lane {
+                shared: Arc::clone(shared),
+                spooling: Arc::clone(&spooling),
+                waiting_bytes: Arc::clone(&waiting_bytes),
+                jobs,
+                batch: settings.batch.max(1),
+            };
+            let thread = watched::start(&format!("lane-{number}"), shared, settings.patience, lane)?;
             Ok(Lane { queue: Some(queue), thread: Some(thread) })
         };
         let lanes = (0..settings.lanes.max(1)).map(lane).collect::<Result<_>>()?;

@@ -6,9 +6,9 @@
 use std::{
     fs::OpenOptions,
     io::Write as _,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
-    thread::{self, JoinHandle},
+    thread::JoinHandle,
     time::Duration,
 };
 
@@ -17,7 +17,8 @@ use milepost_spool::Record;
 use super::{
     Item, Receipt, Settings,
     spooling::{self, Spooling},
-    writer::Writer,
+    watched::{self, Batch, Desk},
+    writer::{Away, Fates},
 };
 use crate::{Error, Result, pool::Shared};
 
@@ -35,56 +36,89 @@ pub(super) fn start(
 ) -> Result<Option<JoinHandle<()>>> {
     let Some(directory) = spooling.directory() else { return Ok(None) };
     let (shared, spooling) = (Arc::clone(shared), Arc::clone(spooling));
-    let mut writer = Writer::new(&shared, settings.patience);
-    let run = move || {
-        let (mut pause, mut at_once) = (PAUSE.0, RECORDS);
-        while let Some(records) = spooling.next(at_once, BYTES) {
-            match bring_in(&shared, &mut writer, &records, &directory) {
-                Ok(()) => {
-                    spooling.done(records.len());
-                    (pause, at_once) = (PAUSE.0, (at_once * 2).min(RECORDS));
-                }
-                Err(why) => {
-                    spooling.still_away(&why, pause);
-                    // A slow database may need more than its time for that many.
-                    (pause, at_once) = ((pause * 2).min(PAUSE.1), (at_once / 4).max(1));
-                }
-            }
-        }
-    };
-    let thread = thread::Builder::new().name("replay".to_owned()).spawn(run);
-    thread.map(Some).map_err(|error| Error::Unavailable(format!("no thread can be started: {error}")))
+    let replay =
+        Replay { shared: Arc::clone(&shared), spooling, directory, pause: PAUSE.0, at_once: RECORDS };
+    watched::start("replay", &shared, settings.patience, replay).map(Some)
 }
 
-fn bring_in(
-    shared: &Shared,
-    writer: &mut Writer,
-    records: &[Record],
-    directory: &Path,
-) -> std::result::Result<(), String> {
-    let mut items: Vec<Item> = Vec::with_capacity(records.len());
-    let mut readable: Vec<&Record> = Vec::with_capacity(records.len());
-    for record in records {
-        match spooling::read(record) {
-            Ok(item) => {
-                items.push(item);
-                readable.push(record);
+struct Replay {
+    shared: Arc<Shared>,
+    spooling: Arc<Spooling>,
+    directory: PathBuf,
+    /// Before the next try, where one fails.
+    pause: Duration,
+    /// How much is brought in at once; a slow database may need more than its time for many.
+    at_once: usize,
+}
+
+/// What was read from the spool.
+struct Slip {
+    /// How many records these were.
+    count: usize,
+    /// Those that became items, in their order.
+    readable: Vec<Record>,
+}
+
+impl Replay {
+    fn read(&self, records: Vec<Record>) -> std::result::Result<Batch<Slip>, String> {
+        let mut items: Vec<Item> = Vec::with_capacity(records.len());
+        let mut slip = Slip { count: records.len(), readable: Vec::with_capacity(records.len()) };
+        for record in records {
+            match spooling::read(&record) {
+                Ok(item) => {
+                    items.push(item);
+                    slip.readable.push(record);
+                }
+                Err(error) => set_aside(&self.directory, &record, &error.to_string())?,
             }
-            Err(error) => set_aside(directory, record, &error.to_string())?,
+        }
+        Ok(Batch { items: items.into(), slip })
+    }
+
+    fn bring_in(&self, slip: &Slip, fates: &Fates) -> std::result::Result<(), String> {
+        for (record, fate) in slip.readable.iter().zip(fates) {
+            match fate {
+                Ok(Receipt::Recorded | Receipt::Repeated | Receipt::Refused(_)) => {}
+                Ok(Receipt::Failed(why)) => set_aside(&self.directory, record, why)?,
+                // The build is gone.
+                Err(error @ Error::NotFound { .. }) => {
+                    set_aside(&self.directory, record, &error.to_string())?
+                }
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        self.shared.meters.replayed.inc_by(u64::try_from(slip.count).unwrap_or(0));
+        Ok(())
+    }
+
+    fn put_off(&mut self, why: &str) {
+        self.spooling.still_away(why, self.pause);
+        (self.pause, self.at_once) = ((self.pause * 2).min(PAUSE.1), (self.at_once / 4).max(1));
+    }
+}
+
+impl Desk for Replay {
+    type Slip = Slip;
+
+    fn next(&mut self) -> Option<Batch<Slip>> {
+        loop {
+            match self.read(self.spooling.next(self.at_once, BYTES)?) {
+                Ok(batch) => return Some(batch),
+                Err(why) => self.put_off(&why),
+            }
         }
     }
-    let fates = writer.write(&items.into()).map_err(|away| away.0)?;
-    for (record, fate) in readable.iter().zip(&fates) {
-        match fate {
-            Ok(Receipt::Recorded | Receipt::Repeated | Receipt::Refused(_)) => {}
-            Ok(Receipt::Failed(why)) => set_aside(directory, record, why)?,
-            // The build is gone.
-            Err(error @ Error::NotFound { .. }) => set_aside(directory, record, &error.to_string())?,
-            Err(error) => return Err(error.to_string()),
+
+    fn settle(&mut self, batch: Batch<Slip>, fates: std::result::Result<Fates, Away>) {
+        let brought_in = fates.map_err(|away| away.0).and_then(|fates| self.bring_in(&batch.slip, &fates));
+        match brought_in {
+            Ok(()) => {
+                self.spooling.done(batch.slip.count);
+                (self.pause, self.at_once) = (PAUSE.0, (self.at_once * 2).min(RECORDS));
+            }
+            Err(why) => self.put_off(&why),
         }
     }
-    shared.meters.replayed.inc_by(u64::try_from(records.len()).unwrap_or(0));
-    Ok(())
 }
 
 /// Keeps a report that was answered and that the database does not take, where a person finds it.

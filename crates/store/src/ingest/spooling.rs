@@ -94,14 +94,6 @@ struct State {
     is_ended: bool,
 }
 
-/// What became of items that were to be kept.
-pub(super) enum Kept {
-    /// They were kept, or cannot be.
-    Taken(Fates),
-    /// The database is there: they are to go to it.
-    NotAway,
-}
-
 pub(crate) struct Spooling {
     shared: Arc<Shared>,
     settings: Option<SpoolSettings>,
@@ -182,17 +174,28 @@ impl Spooling {
         self.changed.notify_all();
     }
 
-    /// Keeps the items, all or none, and answers once they are on disk. `left` says why the database
-    /// was found away just now: in one go with the keeping, for as long as nothing lies in the spool
-    /// whoever looks there takes the database for back.
-    pub(super) fn keep(&self, items: &[Item], left: Option<String>) -> Kept {
+    /// Keeps the items, all or none, and answers once they are on disk. `why` the database was found away just
+    /// now: in one go with the keeping, for as long as nothing lies in the spool whoever looks there takes the
+    /// database for back.
+    pub(super) fn keep(&self, items: &[Item], why: String) -> Fates {
         let mut state = self.lock();
-        if let Some(why) = left {
-            self.leave(&mut state, why);
+        self.leave(&mut state, why.clone());
+        self.append(&mut state, items, &why)
+    }
+
+    /// [`Spooling::keep`], if the database is known to be away; `None`: the items are to go to it.
+    pub(super) fn keep_while_away(&self, items: &[Item]) -> Option<Fates> {
+        if !self.is_away() {
+            return None;
         }
-        let Some(away) = state.away.clone() else { return Kept::NotAway };
-        let refuse =
-            |why: String| Kept::Taken(items.iter().map(|_| Err(Error::Unavailable(why.clone()))).collect());
+        let mut state = self.lock();
+        // It may have come back just now.
+        let away = state.away.clone()?;
+        Some(self.append(&mut state, items, &away))
+    }
+
+    fn append(&self, state: &mut State, items: &[Item], away: &str) -> Fates {
+        let refuse = |why: &str| items.iter().map(|_| Err(Error::Unavailable(why.to_owned()))).collect();
         let Some((spool, settings)) = state.spool.as_mut().zip(self.settings.as_ref()) else {
             // Whoever comes next shall try again.
             state.away = None;
@@ -204,7 +207,7 @@ impl Spooling {
         if let Some((oldest, newest)) = spool.backlog().oldest_micros.zip(records.last()) {
             let age = u64::try_from(newest.at_micros - oldest).unwrap_or(0);
             if Duration::from_micros(age) > settings.age {
-                return refuse(format!(
+                return refuse(&format!(
                     "the database has been away for longer than the spool may wait ({} h); {away}",
                     settings.age.as_secs() / 3600
                 ));
@@ -214,7 +217,7 @@ impl Spooling {
             Ok(()) => {
                 self.shared.meters.spooled.inc_by(u64::try_from(records.len()).unwrap_or(0));
                 state.is_refusing = false;
-                Kept::Taken(fates)
+                fates
             }
             Err(error) => {
                 // Once: each report that is refused has a line of its own.
@@ -222,7 +225,7 @@ impl Spooling {
                     log::error!("the spool takes no more: {error}");
                 }
                 state.is_refusing = true;
-                refuse(error.to_string())
+                refuse(&error.to_string())
             }
         }
     }

@@ -1,8 +1,7 @@
 //! Writes a batch to the database, or says that the database is away.
 //!
-//! The rule it protects: whoever waits for the database waits for a bounded time; a report that
-//! the database refuses fails alone; a commit of which the outcome is not known is found out by
-//! the ids of its reports.
+//! The rule it protects: a report that the database refuses fails alone; a commit of which the outcome is
+//! not known is found out by the ids of its reports.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -10,9 +9,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
-        mpsc::{self, RecvTimeoutError},
     },
-    thread,
     time::{Duration, Instant},
 };
 
@@ -39,82 +36,8 @@ pub(super) struct Away(pub(super) String);
 /// What became of each item, in their order.
 pub(super) type Fates = Vec<Result<Receipt>>;
 
-struct Order {
-    items: Arc<[Item]>,
-    answer: mpsc::Sender<std::result::Result<Fates, Away>>,
-}
-
-/// The one who writes for a lane. libpq cannot be interrupted, so the connection lives on a thread
-/// of its own, which is left to itself when it takes too long.
-pub(super) struct Writer {
-    shared: Arc<Shared>,
-    patience: Duration,
-    at_work: Option<AtWork>,
-}
-
-struct AtWork {
-    orders: mpsc::Sender<Order>,
-    /// Nobody waits for it any more.
-    is_left: Arc<AtomicBool>,
-}
-
-impl Writer {
-    pub(super) fn new(shared: &Arc<Shared>, patience: Duration) -> Self {
-        Self { shared: Arc::clone(shared), patience, at_work: None }
-    }
-
-    /// Writes the items, in their order.
-    ///
-    /// # Errors
-    /// When the database is away: nothing is known of what was written then.
-    pub(super) fn write(&mut self, items: &Arc<[Item]>) -> std::result::Result<Fates, Away> {
-        let at_work = match self.at_work.take() {
-            Some(at_work) => at_work,
-            None => start(&self.shared, self.patience)?,
-        };
-        let (answer, fates) = mpsc::channel();
-        let order = Order { items: Arc::clone(items), answer };
-        at_work.orders.send(order).map_err(|_| Away("the writer has ended".to_owned()))?;
-        match fates.recv_timeout(self.patience) {
-            Ok(fates) => {
-                self.at_work = Some(at_work);
-                fates
-            }
-            Err(RecvTimeoutError::Timeout) => {
-                at_work.is_left.store(true, Ordering::Relaxed);
-                Err(Away(format!("the database has not answered for {} s", self.patience.as_secs())))
-            }
-            Err(RecvTimeoutError::Disconnected) => Err(Away("the writer has ended".to_owned())),
-        }
-    }
-}
-
-fn start(shared: &Arc<Shared>, patience: Duration) -> std::result::Result<AtWork, Away> {
-    let (orders, incoming) = mpsc::channel::<Order>();
-    let is_left = Arc::new(AtomicBool::new(false));
-    let mut session = Session {
-        shared: Arc::clone(shared),
-        patience,
-        is_left: Arc::clone(&is_left),
-        connection: None,
-        ids: LruCache::new(BUILDS),
-        doubtful: HashSet::new(),
-    };
-    let work = move || {
-        for Order { items, answer } in incoming {
-            if answer.send(session.write(&items)).is_err() {
-                return;
-            }
-        }
-    };
-    thread::Builder::new()
-        .name("writer".to_owned())
-        .spawn(work)
-        .map_err(|error| Away(format!("no thread can be started: {error}")))?;
-    Ok(AtWork { orders, is_left })
-}
-
-struct Session {
+/// A connection that writes, and what its owner remembers of the builds that it wrote.
+pub(super) struct Session {
     shared: Arc<Shared>,
     patience: Duration,
     is_left: Arc<AtomicBool>,
@@ -126,7 +49,23 @@ struct Session {
 }
 
 impl Session {
-    fn write(&mut self, items: &[Item]) -> std::result::Result<Fates, Away> {
+    /// `is_left` says that nobody waits for it any more.
+    pub(super) fn new(shared: &Arc<Shared>, patience: Duration, is_left: &Arc<AtomicBool>) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            patience,
+            is_left: Arc::clone(is_left),
+            connection: None,
+            ids: LruCache::new(BUILDS),
+            doubtful: HashSet::new(),
+        }
+    }
+
+    /// Writes the items, in their order.
+    ///
+    /// # Errors
+    /// When the database is away: nothing is known of what was written then.
+    pub(super) fn write(&mut self, items: &[Item]) -> std::result::Result<Fates, Away> {
         let mut fates: Vec<Option<Result<Receipt>>> = items.iter().map(|_| None).collect();
         let mut is_fresh = false;
         self.doubtful.clear();
@@ -266,7 +205,11 @@ impl Session {
                 overtaken.insert(id);
                 continue;
             }
-            self.shared.meters.reached(&registry, Some(Left::by(&work.before.build)), &work.after);
+            let before = &work.before.build;
+            // Few reports change the state, and since when it lasted has to be worked out.
+            if before.course.state != work.after.course.state {
+                self.shared.meters.reached(&registry, Some(Left::by(before)), &work.after);
+            }
             let (ticket, known, ids) = work.written();
             self.shared.memory.learn(ticket, &known);
             self.ids.put(id, ids);
