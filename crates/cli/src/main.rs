@@ -26,6 +26,10 @@ mod workflows;
 
 use std::{io::Write as _, process::ExitCode};
 
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 use clap::Parser as _;
 use milepost_api::Scope;
 use milepost_client::Client;
