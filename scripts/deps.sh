@@ -143,6 +143,8 @@ look_for_e2e() {
     need ipxe-qemu ipxe-roms-qemu has_file /usr/lib/ipxe/qemu/efi-virtio.rom
     need debian-installer-12-netboot-amd64 - \
         has_file /usr/lib/debian-installer/images/*/amd64/text/debian-installer/amd64/initrd.gz
+    need grub-common grub2-tools has_for_root grub-mkimage
+    need grub-pc-bin grub2-pc-modules has_file /usr/lib/grub/i386-pc/http.mod
     need debootstrap debootstrap has_for_root debootstrap
     need dnsmasq-base dnsmasq has_for_root dnsmasq
     need iproute2 iproute has_for_root ip

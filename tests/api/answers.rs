@@ -1,5 +1,10 @@
 //! What every answer has in common: its id, the looks of a problem, one line for an installer.
 
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+};
+
 use milepost_testkit::{Answer, Server};
 use serde_json::{Value, json};
 
@@ -109,5 +114,30 @@ fn an_installer_is_told_in_one_line_of_text() {
         assert!(answer.text.len() > 10 && answer.text.ends_with('\n'), "{path}");
         assert!(!answer.text.trim_end_matches('\n').contains(char::is_control), "{path}: {}", answer.text);
         assert!(answer.header("x-request-id").is_some(), "{path}");
+    }
+}
+
+/// GRUB takes the length of an answer from a header of that spelling alone, and waits for more for half a minute
+/// where it finds none.
+#[test]
+fn an_installer_that_knows_one_spelling_alone_reads_how_long_an_answer_is() {
+    let server = Server::start();
+    let token = open(&server, "web1.example.com").token;
+    let address = server.url.strip_prefix("http://").unwrap();
+    for (path, status, length) in [
+        (format!("/unattended/step/{token}/boot_files/init"), "200 OK", Some(9)),
+        (format!("/unattended/step/{token}/packagez/init"), "422 Unprocessable Entity", None),
+        ("/unattended/nothing".to_owned(), "404 Not Found", None),
+    ] {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{path}: {answer}");
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let length = length.unwrap_or(body.len());
+        assert!(head.contains(&format!("\r\nContent-Length: {length}\r\n")), "{path}: {head}");
+        assert_eq!(body.len(), length, "{path}");
     }
 }
