@@ -59,7 +59,8 @@ impl Sorted {
     pub(crate) fn above(&self, limit: f64) -> (usize, f64) {
         let above: Vec<f64> = self.0.iter().copied().filter(|value| *value > limit).collect();
         let all: f64 = self.0.iter().sum();
-        (above.len(), above.iter().sum::<f64>() / all.max(f64::MIN_POSITIVE))
+        // The sum of nothing is -0, which would be printed so.
+        (above.len(), above.iter().fold(0.0, |sum, value| sum + value) / all.max(f64::MIN_POSITIVE))
     }
 
     pub(crate) fn merge(all: impl IntoIterator<Item = Self>) -> Self {
