@@ -79,7 +79,7 @@ impl Desk for Lane {
     }
 
     fn settle(&mut self, batch: Batch<Slip>, fates: std::result::Result<Fates, Away>) {
-        let fates = fates.unwrap_or_else(|away| self.spooling.keep(&batch.items, away.0));
+        let fates = fates.unwrap_or_else(|away| self.spooling.keep(&batch.items, &away.0));
         self.answer(batch.slip, fates);
     }
 }

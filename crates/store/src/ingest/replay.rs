@@ -82,7 +82,7 @@ impl Replay {
                 Ok(Receipt::Failed(why)) => set_aside(&self.directory, record, why)?,
                 // The build is gone.
                 Err(error @ Error::NotFound { .. }) => {
-                    set_aside(&self.directory, record, &error.to_string())?
+                    set_aside(&self.directory, record, &error.to_string())?;
                 }
                 Err(error) => return Err(error.to_string()),
             }

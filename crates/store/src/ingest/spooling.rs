@@ -177,10 +177,10 @@ impl Spooling {
     /// Keeps the items, all or none, and answers once they are on disk. `why` the database was found away just
     /// now: in one go with the keeping, for as long as nothing lies in the spool whoever looks there takes the
     /// database for back.
-    pub(super) fn keep(&self, items: &[Item], why: String) -> Fates {
+    pub(super) fn keep(&self, items: &[Item], why: &str) -> Fates {
         let mut state = self.lock();
-        self.leave(&mut state, why.clone());
-        self.append(&mut state, items, &why)
+        self.leave(&mut state, why.to_owned());
+        self.append(&mut state, items, why)
     }
 
     /// [`Spooling::keep`], if the database is known to be away; `None`: the items are to go to it.
