@@ -96,6 +96,8 @@ echo '--- DHCP and TFTP'
 grep -E 'tftp.*: sent .*grub' "$dhcp" | sed 's/^dnsmasq-\([a-z]*\)[^:]*:/\1:/;s,/[^ ]*/tftp/,,'
 echo '--- console'
 plain <"$console" | grep -oE 'Welcome to GRUB!|^recorded$|Linux version [^ ]+'
+echo '--- the files that it asked for'
+sed -n 's/^192\.0\.2\.101 .* \([0-9:]*\)\] "\(GET [^ ]*\) .*/\1 \2/p' "$work/files.log"
 show "$host"
 status
 say 'all is as it should be'
