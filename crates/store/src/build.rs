@@ -22,8 +22,9 @@ use crate::{
     host,
     meters::Left,
     notify::{self, Node},
-    row::{BuildRow, HostRow, PlanRow, StepRunRow},
-    schema::{builds, hosts, plans, step_runs},
+    plan,
+    row::{BuildRow, HostRow, StepRunRow},
+    schema::{builds, hosts, step_runs},
 };
 
 /// A build with its host.
@@ -151,7 +152,7 @@ pub(crate) fn load_known(connection: &mut PgConnection, ids: &[Uuid]) -> Result<
     let rows: Vec<BuildRow> =
         builds::table.filter(builds::id.eq_any(ids)).select(BuildRow::as_select()).load(connection)?;
     let mut runs = load_runs(connection, ids)?;
-    let plans = load_plans(connection, rows.iter().map(|row| row.plan.clone()).collect())?;
+    let plans = plan::load(connection, rows.iter().map(|row| row.plan.clone()).collect())?;
     let mut builds: HashMap<Uuid, Known> = HashMap::new();
     for row in rows {
         let (id, version) = (row.id, row.version);
@@ -183,10 +184,9 @@ fn load_runs(connection: &mut PgConnection, builds: &[Uuid]) -> Result<HashMap<U
 pub(crate) fn look(connection: &mut PgConnection, named: &HostRef) -> Result<(Host, Known)> {
     let query = builds::table
         .inner_join(hosts::table)
-        .inner_join(plans::table)
         .order((builds::closed_at.is_null().desc(), builds::id.desc()))
-        .select((HostRow::as_select(), BuildRow::as_select(), PlanRow::as_select()));
-    let found: Option<(HostRow, BuildRow, PlanRow)> = match named {
+        .select((HostRow::as_select(), BuildRow::as_select()));
+    let found: Option<(HostRow, BuildRow)> = match named {
         HostRef::Id(id) => query.filter(hosts::id.eq(id.uuid())).first(connection),
         HostRef::Foreman(id) => query.filter(hosts::foreman_id.eq(id)).first(connection),
         // PostgreSQL's texts have no NUL, so no host is called that.
@@ -200,25 +200,15 @@ pub(crate) fn look(connection: &mut PgConnection, named: &HostRef) -> Result<(Ho
         }
     }
     .optional()?;
-    let Some((host, row, plan)) = found else {
+    let Some((host, row)) = found else {
         let host = host::find(connection, named)?;
         return Err(Error::not_found("build of host", &host.facts.name));
     };
     let (id, version) = (row.id, row.version);
     let runs = load_runs(connection, &[id])?.remove(&id).unwrap_or_default();
-    let build = row.into_domain(Arc::new(plan.into_domain()?), runs)?;
+    let plan = plan::load(connection, vec![row.plan.clone()])?.remove(&row.plan).unwrap_or_default();
+    let build = row.into_domain(plan, runs)?;
     Ok((host.into_domain()?, Known { build, version }))
-}
-
-fn load_plans(
-    connection: &mut PgConnection,
-    mut digests: Vec<Vec<u8>>,
-) -> Result<HashMap<Vec<u8>, Arc<Plan>>> {
-    digests.sort();
-    digests.dedup();
-    let plans: Vec<PlanRow> =
-        plans::table.filter(plans::digest.eq_any(&digests)).select(PlanRow::as_select()).load(connection)?;
-    plans.into_iter().map(|row| Ok((row.digest.clone(), Arc::new(row.into_domain()?)))).collect()
 }
 
 /// The builds of a host, oldest first.
@@ -231,7 +221,7 @@ pub(crate) fn ids_of(connection: &mut PgConnection, host: HostId) -> Result<Vec<
 pub(crate) fn plans_of(connection: &mut PgConnection, ids: &[Uuid]) -> Result<HashMap<Uuid, Arc<Plan>>> {
     let digests: Vec<(Uuid, Vec<u8>)> =
         builds::table.filter(builds::id.eq_any(ids)).select((builds::id, builds::plan)).load(connection)?;
-    let plans = load_plans(connection, digests.iter().map(|(_, digest)| digest.clone()).collect())?;
+    let plans = plan::load(connection, digests.iter().map(|(_, digest)| digest.clone()).collect())?;
     Ok(digests.into_iter().filter_map(|(id, digest)| Some((id, Arc::clone(plans.get(&digest)?)))).collect())
 }
 

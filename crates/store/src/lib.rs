@@ -21,6 +21,7 @@ pub mod migrate;
 pub mod mute;
 mod notify;
 pub mod partition;
+mod plan;
 mod pool;
 pub mod registry;
 pub mod report;
