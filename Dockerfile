@@ -17,7 +17,7 @@ FROM rust:1-slim-bookworm AS build
 # Versions of Debian's packages are those of the release; a pin would break with the next security update.
 # hadolint ignore=DL3008
 RUN apt-get update \
- && apt-get install -y --no-install-recommends libpq-dev pkg-config \
+ && apt-get install -y --no-install-recommends libpq-dev make pkg-config \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .

@@ -118,6 +118,8 @@ look() {
     need 'gcc libc6-dev' gcc has_c_compiler
     need pkg-config pkgconf-pkg-config has pkg-config
     need libpq-dev libpq-devel has_libpq
+    # Of jemalloc, which has a build of its own.
+    need make make has make
     need postgresql postgresql-server has_postgresql
     need curl curl has curl
     # Node and npm, which build the page, are not among them: without them the Makefile builds a service without its page.
