@@ -26,10 +26,6 @@ mod workflows;
 
 use std::{io::Write as _, process::ExitCode};
 
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
-
 use clap::Parser as _;
 use milepost_api::Scope;
 use milepost_client::Client;
@@ -43,6 +39,10 @@ use crate::{
     output::{Console, OutputArgs, Screen},
     remote::RemoteArgs,
 };
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse_from(status::accept_old_spellings(std::env::args_os()));

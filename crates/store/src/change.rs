@@ -336,7 +336,8 @@ impl QueryFragment<Pg> for Statement<'_> {
              installed_at = v.installed_at, ended_at = v.ended_at, closed_at = v.closed_at, \
              last_report_at = v.last_report_at, last_message = v.last_message, \
              current_step = v.current_step, boot_id = v.boot_id, seqs = COALESCE(v.seqs, b.seqs), \
-             marks = COALESCE(v.marks, b.marks), evidence = COALESCE(v.evidence, b.evidence), rejected_reports = v.rejected_reports, rejected_label = v.rejected_label, \
+             marks = COALESCE(v.marks, b.marks), evidence = COALESCE(v.evidence, b.evidence), \
+             rejected_reports = v.rejected_reports, rejected_label = v.rejected_label, \
              rejected_at = v.rejected_at FROM ",
         );
         unnest::<SqlBuild, _>(&self.builds, &mut out)?;
